@@ -1,0 +1,72 @@
+# The three kinds of target this project has. A room without sources is skipped, so a floor can
+# stand empty until it is built.
+
+set_property(GLOBAL PROPERTY CAIL_ROOMS "")
+configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/gen/cail_version.h @ONLY)
+
+function(room name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/daemon/${name}/*.c)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(room_${name} OBJECT ${sources})
+  target_include_directories(room_${name} PUBLIC
+    ${CMAKE_SOURCE_DIR}/daemon ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
+  target_link_libraries(room_${name} PUBLIC ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY CAIL_ROOMS ${name})
+endfunction()
+
+# link_rooms(TARGET rooms...): objects and the libraries they need; rooms not built are left out.
+function(link_rooms target)
+  foreach(name ${ARGN})
+    if(TARGET room_${name})
+      target_link_libraries(${target} PRIVATE room_${name})
+    endif()
+  endforeach()
+endfunction()
+
+function(daemon_program name main)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${main})
+    return()
+  endif()
+  get_property(rooms GLOBAL PROPERTY CAIL_ROOMS)
+  add_executable(${name} ${main})
+  link_rooms(${name} ${rooms})
+  target_link_libraries(${name} PRIVATE m)
+endfunction()
+
+# A helper outlives the daemon, so it must not depend on a library that an upgrade replaces.
+function(helper_program name folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  foreach(other ${ARGN})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/daemon/${other}/*.c)
+    # base/digest.c needs nettle; the helpers hash nothing.
+    list(FILTER more EXCLUDE REGEX "/digest\\.c$")
+    target_sources(${name} PRIVATE ${more})
+  endforeach()
+  target_include_directories(${name} PRIVATE
+    ${CMAKE_SOURCE_DIR}/daemon ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  if(CAIL_STATIC_RUN)
+    target_link_options(${name} PRIVATE -static)
+  endif()
+endfunction()
+
+function(client_program)
+  file(GLOB lib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/client/*.c)
+  file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/client/cli/*.c)
+  if(NOT lib_sources OR NOT cli_sources)
+    return()
+  endif()
+  add_library(cail_client STATIC ${lib_sources})
+  set_target_properties(cail_client PROPERTIES OUTPUT_NAME cail)
+  target_include_directories(cail_client PUBLIC
+    ${CMAKE_SOURCE_DIR}/client/include ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
+  target_link_libraries(cail_client PUBLIC PkgConfig::CURL PkgConfig::JANSSON)
+  add_executable(cail ${cli_sources})
+  target_link_libraries(cail PRIVATE cail_client)
+endfunction()
