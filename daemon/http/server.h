@@ -1,0 +1,63 @@
+/* The HTTP server: libmicrohttpd inside a libuv loop. server.c and its neighbours mhd_*.c are the
+ * only files that see <microhttpd.h>. Loop thread only, unless said otherwise. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <uv.h>
+
+#include "http/http.h"
+
+struct http_server;
+
+/* One `load`: run() is called on a reader thread, then done() on the loop thread. Owned by the
+ * server; the hook just passes it along. */
+struct http_load {
+    void (*run)(struct http_load *self, void *reader);
+    void (*done)(struct http_load *self);
+};
+
+struct http_hooks {
+    void *app; /* handed to every serve */
+    /* Queue a load; false = the reader's queue is full (the client gets 503 too_many). */
+    bool (*load)(void *app, struct http_load *load);
+    /* Newest batch number that is durable. Answers with a larger after_batch wait for
+     * http_server_durable. */
+    uint64_t (*durable)(void *app);
+};
+
+struct http_listen {
+    char host[64]; /* "127.0.0.1", "::1"; anything not loopback is refused */
+    int port;      /* 0 = any free one; ret_port says which */
+};
+
+struct http_config {
+    const struct http_route *routes;
+    size_t n_routes;
+    struct http_hooks hooks;
+    struct http_listen listen[4];
+    size_t n_listen;
+    const char *socket_path;          /* Unix socket, 0600 in a folder of ours; NULL = none */
+    const char *const *allowed_hosts; /* beside localhost, 127.0.0.1 and [::1]; NULL-terminated or NULL */
+    uid_t owner;                      /* whom HTTP_OWNER admits */
+};
+
+/* Bind, listen and serve. On failure nothing is left bound; E_IO, E_CONFLICT "port taken by pid N
+ * (name)". ret_ports[i]: the port of listen[i]. */
+int http_server_start(struct http_server **ret, uv_loop_t *loop, const struct http_config *config,
+                      int ret_ports[4], struct cail_err *err) NODISCARD;
+/* Everything up to `batch` is durable: release the answers that waited. */
+void http_server_durable(struct http_server *s, uint64_t batch);
+/* The batches > durable are lost or unknown: each answer that waited becomes *err (commit_unknown). */
+void http_server_fail_waiting(struct http_server *s, const struct cail_err *err);
+/* Something about `key` changed: ask its waiting serves and streams again (soon, not inside). */
+void http_server_wake(struct http_server *s, int64_t key);
+/* Stop accepting, end every wait and stream, close; then done(arg) on the loop. */
+void http_server_stop(struct http_server *s, void (*done)(void *arg), void *arg);
+
+struct http_stats {
+    uint64_t requests, refused, client_errors, server_errors, bytes_out;
+    unsigned connections, streams, waiting;
+};
+void http_server_stats(const struct http_server *s, struct http_stats *ret);
+
+#endif

@@ -1,0 +1,47 @@
+/* The enums of schema/enums.def and their wire words. One row in that file is all a new word takes. */
+#ifndef MODEL_WORD_H
+#define MODEL_WORD_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "enums.def"
+
+#define X3(sym, word, terminal) sym,
+#define X2(sym, word)           sym,
+enum job_state { CAIL_JOB_STATES(X3) JOB_STATE_COUNT };
+enum attempt_state { CAIL_ATTEMPT_STATES(X3) ATTEMPT_STATE_COUNT };
+enum job_kind { CAIL_JOB_KINDS(X2) KIND_COUNT };
+enum after_when { CAIL_AFTER_WHENS(X2) AFTER_WHEN_COUNT };
+enum exclusive { CAIL_EXCLUSIVES(X2) EXCLUSIVE_COUNT };
+enum end_cause { CAIL_END_CAUSES(X2) END_CAUSE_COUNT };
+enum retry_cause { CAIL_RETRY_CAUSES(X2) RETRY_CAUSE_COUNT };
+enum better { CAIL_BETTERS(X2) BETTER_COUNT };
+enum metric_kind { CAIL_METRIC_KINDS(X2) METRIC_KIND_COUNT };
+enum result_status { CAIL_RESULT_STATUSES(X2) RESULT_STATUS_COUNT };
+enum param_type { CAIL_PARAM_TYPES(X2) PARAM_TYPE_COUNT };
+enum cache_state { CAIL_CACHE_STATES(X2) CACHE_STATE_COUNT };
+#undef X3
+#undef X2
+
+/* Word tables, indexed by the enum; *_COUNT entries. */
+extern const char *const job_state_words[];
+extern const char *const attempt_state_words[];
+extern const char *const job_kind_words[];
+extern const char *const after_when_words[];
+extern const char *const exclusive_words[];
+extern const char *const end_cause_words[];
+extern const char *const retry_cause_words[];
+extern const char *const better_words[];
+extern const char *const metric_kind_words[];
+extern const char *const result_status_words[];
+extern const char *const param_type_words[];
+extern const char *const cache_state_words[];
+
+/* Index of word in words[n], or -1. "cancelled" is understood where "canceled" is. */
+int word_find(const char *word, const char *const words[], int n) NODISCARD;
+
+bool job_state_is_terminal(enum job_state s);
+bool attempt_state_is_terminal(enum attempt_state s);
+
+#endif
