@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/str.h"
+#include "base/err.h"
 #include "model/job.h"
 
 struct sched;

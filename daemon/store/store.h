@@ -1,0 +1,155 @@
+/* The store: one SQLite file, one writer thread, one reader thread. Durable before visible: the
+ * engine fills a batch, hands it over, and lets its effects out when the batch came back committed.
+ *
+ * Threads: everything here is called on the loop thread, except functions taking a
+ * `struct store_reader *`, which run on the reader thread inside a load. Completions are queued;
+ * config.wake (any thread) asks the loop to call store_poll, which runs their callbacks.
+ *
+ * The writer's connection is the only one that writes and checkpoints (SQLite 3.40.1 has the
+ * WAL-reset bug; a second checkpointer could corrupt the file). It opens first and closes last. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/job.h"
+
+struct store;
+struct store_batch;
+struct store_reader;
+
+struct store_config {
+    const char *dir; /* state folder, exists, 0700; files: cail.db, cail.lock, cail.reserve */
+    int64_t reserve_bytes; /* of the file given up when the disk is full; default 16 MiB */
+    void (*wake)(void *arg); /* from any thread */
+    void *wake_arg;
+};
+
+/* Open: lock (E_CONFLICT "another cail-d (pid N) uses ..."), refuse a network file system, a file
+ * that is not ours, is damaged (quick_check) or newer than this program (E_STORE_UNREADABLE; the file is never
+ * touched), migrate (copy first), start the threads. */
+int store_open(struct store **ret, const struct store_config *config, struct cail_err *err) NODISCARD;
+/* Finish what was handed over, checkpoint, stop the threads, close, unlock. NULL is fine. */
+void store_close(struct store *s);
+
+/* Start-up: every row the engine keeps in memory, in this order: queues, groups with a live job,
+ * live jobs by id (with after[]), attempts of live jobs, cache entries, idempotency keys younger
+ * than IDEMPOTENCY_KEEP_S, settings. Ownership of each passed pointer goes to the callback. */
+struct store_loader {
+    void *arg;
+    void (*queue)(void *arg, struct queue *q);
+    void (*group)(void *arg, struct group *g); /* counts[] filled from all its jobs */
+    void (*job)(void *arg, struct job *j);
+    void (*attempt)(void *arg, struct attempt *a);
+    void (*cache)(void *arg, struct cache_entry *c);
+    void (*idem)(void *arg, const char *key, const char *body_sha256, int64_t job_id,
+                 int64_t group_id, int64_t at_us);
+    void (*setting)(void *arg, const char *key, const char *value);
+};
+/* Largest ids ever used: never reused. */
+struct store_ids {
+    int64_t job, attempt, group, result;
+};
+int store_load(struct store *s, int64_t now_us, const struct store_loader *loader,
+               struct store_ids *ret_ids, struct cail_err *err) NODISCARD;
+
+/* --- writing --- */
+
+struct store_batch *store_batch_new(struct store *s); /* from a free list */
+bool store_batch_is_empty(const struct store_batch *b);
+/* Each copies what it needs: the noun may change or go right after. A put writes the whole row. */
+void store_put_job(struct store_batch *b, const struct job *j, bool is_new);
+void store_put_after(struct store_batch *b, const struct job *j); /* all of after[]; once, when new */
+void store_put_labels(struct store_batch *b, int64_t job_id, const char *const *keys,
+                      const char *const *values, size_t n); /* replaces */
+void store_put_attempt(struct store_batch *b, const struct attempt *a, bool is_new);
+void store_put_group(struct store_batch *b, const struct group *g, bool is_new);
+void store_put_queue(struct store_batch *b, const struct queue *q);
+void store_put_lease(struct store_batch *b, int64_t attempt_id, const char *kind, const char *what,
+                     int64_t since_us); /* kind "gpu", what = uuid */
+void store_end_leases(struct store_batch *b, int64_t attempt_id, int64_t at_us);
+void store_put_idem(struct store_batch *b, const char *key, const char *body_sha256, int64_t job_id,
+                    int64_t group_id, int64_t at_us);
+void store_drop_idem(struct store_batch *b, int64_t before_us);
+void store_put_results(struct store_batch *b, const struct result *r, size_t n);
+void store_put_artifacts(struct store_batch *b, const struct artifact *a, size_t n);
+void store_put_cache(struct store_batch *b, const struct cache_entry *c);
+void store_drop_cache(struct store_batch *b, const char *key);
+void store_put_setting(struct store_batch *b, const char *key, const char *value);
+
+enum store_outcome {
+    STORE_COMMITTED,
+    STORE_COMMITTED_DISK_FULL, /* committed by giving up the reserve: take no more work */
+    STORE_FAILED,              /* the outcome is unknown: drop memory and load from the file again */
+};
+/* Takes the batch. At most one is under way: call when store_is_idle. done runs in store_poll. */
+void store_commit(struct store *s, struct store_batch *b,
+                  void (*done)(void *arg, enum store_outcome outcome, const struct cail_err *err),
+                  void *arg);
+bool store_is_idle(const struct store *s);
+/* Run the callbacks of everything that finished. */
+void store_poll(struct store *s);
+/* Is there space again, and is the reserve file back? Tries to re-create it (on the writer). */
+void store_retry_reserve(struct store *s, void (*done)(void *arg, bool back), void *arg);
+
+/* --- reading (unbounded questions; deadline 5 s, row caps) --- */
+
+/* Queue work for the reader thread; run there, then done in store_poll. false = queue full. */
+bool store_read(struct store *s, void (*run)(void *arg, struct store_reader *r),
+                void (*done)(void *arg), void *arg);
+
+struct job_filter {
+    uint32_t states;     /* bit per enum job_state, 0 = all */
+    int kind;            /* -1 = all */
+    const char *recipe, *queue, *user, *pr, *name_like; /* NULL = all; name_like: substring */
+    const char *label_key, *label_value;                /* value NULL = any */
+    int64_t group;       /* 0 = all */
+    int64_t since_us;    /* created at or after */
+    int64_t before_id;   /* keyset cursor: ids below; 0 = from the newest */
+    int32_t limit;       /* 1..LIST_LIMIT_MAX */
+};
+struct job_rows {
+    struct job **job; /* newest first; owned */
+    size_t n;
+    bool more;
+};
+void job_rows_done(struct job_rows *rows);
+int store_read_jobs(struct store_reader *r, const struct job_filter *f, struct job_rows *ret,
+                    struct cail_err *err) NODISCARD;
+/* One job with all its attempts, results (at most `max_results`) and artifacts; E_NOT_FOUND. */
+struct job_record {
+    struct job *job;
+    struct attempt **attempt;
+    size_t n_attempts;
+    struct result *result;
+    size_t n_results;
+    struct artifact *artifact;
+    size_t n_artifacts;
+};
+void job_record_done(struct job_record *rec);
+int store_read_job(struct store_reader *r, int64_t id, size_t max_results, struct job_record *ret,
+                   struct cail_err *err) NODISCARD;
+/* A group with its jobs (by index) and counts; E_NOT_FOUND. */
+struct group_record {
+    struct group *group;
+    struct job_rows jobs;
+};
+void group_record_done(struct group_record *rec);
+int store_read_group(struct store_reader *r, int64_t id, struct group_record *ret,
+                     struct cail_err *err) NODISCARD;
+/* States of jobs by id (for `after` on jobs no longer in memory): -1 = no such job. */
+int store_read_states(struct store_reader *r, const int64_t *ids, size_t n, int *ret_states,
+                      struct cail_err *err) NODISCARD;
+/* Attempts in terminal states whose folders are still there, oldest first (retention). */
+int store_read_old_attempts(struct store_reader *r, int64_t before_us, int32_t limit,
+                            struct attempt ***ret, size_t *ret_n, struct cail_err *err) NODISCARD;
+
+struct store_stats {
+    uint64_t batches, ops, failed, last_commit_us, max_commit_us, wal_bytes, checkpoints;
+};
+void store_stats(struct store *s, struct store_stats *ret);
+
+#endif
