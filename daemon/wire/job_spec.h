@@ -1,0 +1,36 @@
+/* The spec of a stored job, read back when it starts. PURE. */
+#ifndef WIRE_JOB_SPEC_H
+#define WIRE_JOB_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct job_spec {
+    void *json;           /* owner of everything below */
+    const char *recipe;   /* NULL unless a recipe's */
+    char *params;         /* canonical JSON text, "{}" when none */
+    const char *script;   /* NULL unless a script's */
+    const char **argv;    /* NULL-terminated; NULL unless a command's */
+    char **env;           /* "K=V", NULL-terminated, never NULL */
+    const char *cwd, *build_root, *source_ref, *worktree; /* NULL = not said */
+    int64_t idle_timeout_s;
+    struct {
+        const char *file, *parser; /* parser NULL = detect */
+    } *results;
+    size_t n_results;
+    struct {
+        const char *path;
+        bool diff;
+    } *artifacts;
+    size_t n_artifacts;
+};
+
+int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err) NODISCARD;
+void job_spec_done(struct job_spec *s);
+/* Name of step i, or NULL. Cheap enough for a job document: parses the spec's "steps" alone. */
+bool job_spec_step_name(const char *spec, int32_t step, char out[64]);
+
+#endif
