@@ -50,7 +50,9 @@ struct http_request {
     void *scratch;         /* serve's own, kept over the calls of one wait; freed with free() */
 };
 
-/* A body that is written as it comes to be. All calls on the loop thread. */
+/* A body that is written as it comes to be. All calls on the loop thread. More than
+ * HTTP_STREAMS_MAX at once are answered 503 by the server. A HEAD request closes its stream
+ * unread. */
 struct http_stream {
     /* Put 1..max bytes into buf and return how many; 0 = nothing yet (asked again after
      * http_server_wake with this stream's key, and at least every 15 s, so that a heartbeat can be
@@ -73,15 +75,19 @@ struct http_reply {
         char *value;      /* heap; freed by the server */
     } header[HTTP_REPLY_HEADERS_MAX];
     size_t n_headers;
-    uint64_t after_batch;       /* leave only when this batch is durable; 0 = at once */
+    uint64_t after_batch;       /* leave only when this batch is durable; 0 = at once. The one field
+                                 * that also counts when serve returns an error code */
     struct http_stream *stream; /* owned by the server once serve returned 0 */
-    int fd;                     /* a regular file to send from `fd_from`, `fd_len` bytes; 0 = none */
+    int fd;                     /* a regular file to send from `fd_from`, `fd_len` bytes; 0 = none;
+                                 * owned by the server once serve returned 0 */
     uint64_t fd_from, fd_len;
     const void *asset;          /* static memory to send as it is; NULL = none */
     size_t asset_len;
 };
 
-/* Add a header; value is copied. name must be static. */
+/* Add a header; value is copied. name must be static. "ETag" makes the server answer a matching
+ * If-None-Match with 304. "Cache-Control" and "Content-Security-Policy" replace the defaults
+ * (no-store; the strict policy of HTML pages). */
 void http_reply_header(struct http_reply *reply, const char *name, const char *value);
 /* Turn *err into status + application/problem+json. */
 void http_reply_problem(struct http_reply *reply, const struct cail_err *err);
@@ -89,6 +95,9 @@ void http_reply_problem(struct http_reply *reply, const struct cail_err *err);
 /* serve's third answer beside 0 and an error code: ask me again when `wait_key` is woken or at
  * deadline_mono_us (set in the request on the first call). */
 #define HTTP_WAIT (-1)
+/* And a fourth: run `load` (again), then ask me again: rows are wanted that the first serve could not
+ * know of, or the wait is over and what was loaded is old. */
+#define HTTP_RELOAD (-2)
 
 enum http_access {
     HTTP_OPEN,  /* anybody that passes the gate */
@@ -99,9 +108,11 @@ enum { /* http_route.flags */
     HTTP_TAKES_FORM = 1 << 0,    /* application/x-www-form-urlencoded, from non-browsers only */
     HTTP_TAKES_SCRIPT = 1 << 1,  /* text/x-shellscript, from non-browsers only */
     HTTP_TAKES_ANY = 1 << 2,     /* any content type (result files) */
-    HTTP_STREAMS = 1 << 3,       /* may answer with a stream: counted against HTTP_STREAMS_MAX */
+    HTTP_STREAMS = 1 << 3,       /* may answer with a stream (for the documents; the server counts) */
     HTTP_NOT_BATCHED = 1 << 4,   /* exempt from waiting for durability: health, metrics, version */
+    HTTP_LOAD_LAZY = 1 << 6,     /* load only when serve answers HTTP_RELOAD */
     HTTP_EMPTY_OK = 1 << 5,      /* a mutating request may come without a body and content type */
+    HTTP_PAGE = 1 << 6,          /* an HTML page: a link on another site may open it */
 };
 
 /* One row an endpoint. pattern: "/jobs/{id}/log". */
