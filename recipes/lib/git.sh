@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+# Mirrors of upstreams and worktrees of them.
