@@ -18,7 +18,9 @@ struct http_load {
 
 struct http_hooks {
     void *app; /* handed to every serve */
-    /* Queue a load; false = the reader's queue is full (the client gets 503 too_many). */
+    /* Queue a load; false = the reader's queue is full (the client gets 503 unavailable). true is a
+     * promise that done() comes exactly once, later, on the loop: the request's memory lives till
+     * then, and http_server_stop waits for it. */
     bool (*load)(void *app, struct http_load *load);
     /* Newest batch number that is durable. Answers with a larger after_batch wait for
      * http_server_durable. */
@@ -30,6 +32,21 @@ struct http_listen {
     int port;      /* 0 = any free one; ret_port says which */
 };
 
+/* Deadlines are absolute from the first byte's point of view, so a client that drips one byte a
+ * second is cut as well. 0 = the default of base/limits.h. */
+struct http_limits {
+    int head_ms;   /* accept -> whole request head, first request of a connection */
+    int body_ms;   /* head -> whole body */
+    int idle_ms;   /* answer sent -> whole head of the next request */
+    int write_ms;  /* an answer makes no progress (streams excepted) */
+    int stream_ms; /* a silent stream is asked again: its heartbeat */
+    int connections_max; /* all listeners; the Unix socket has 16 more for its owner */
+    int streams_max;
+};
+
+#define HTTP_WRITE_STALL_MS 30000
+#define HTTP_STREAM_WAKE_MS 15000
+
 struct http_config {
     const struct http_route *routes;
     size_t n_routes;
@@ -39,10 +56,12 @@ struct http_config {
     const char *socket_path;          /* Unix socket, 0600 in a folder of ours; NULL = none */
     const char *const *allowed_hosts; /* beside localhost, 127.0.0.1 and [::1]; NULL-terminated or NULL */
     uid_t owner;                      /* whom HTTP_OWNER admits */
+    struct http_limits limits;
 };
 
-/* Bind, listen and serve. On failure nothing is left bound; E_IO, E_CONFLICT "port taken by pid N
- * (name)". ret_ports[i]: the port of listen[i]. */
+/* Bind, listen and serve. On failure nothing is left bound: E_FORBIDDEN (not loopback), E_CONFLICT
+ * "port taken by pid N (name)", E_IO. ret_ports[i]: the port of listen[i]; 0 = "::1" asked for on a
+ * machine without IPv6. routes, allowed_hosts and what they point to must outlive the server. */
 int http_server_start(struct http_server **ret, uv_loop_t *loop, const struct http_config *config,
                       int ret_ports[4], struct cail_err *err) NODISCARD;
 /* Everything up to `batch` is durable: release the answers that waited. */
@@ -51,7 +70,8 @@ void http_server_durable(struct http_server *s, uint64_t batch);
 void http_server_fail_waiting(struct http_server *s, const struct cail_err *err);
 /* Something about `key` changed: ask its waiting serves and streams again (soon, not inside). */
 void http_server_wake(struct http_server *s, int64_t key);
-/* Stop accepting, end every wait and stream, close; then done(arg) on the loop. */
+/* Stop accepting, end every wait and stream, wait for the loads under way, close; then done(arg) on
+ * the loop, after which *s is gone. May be called from anywhere on the loop, even inside serve. */
 void http_server_stop(struct http_server *s, void (*done)(void *arg), void *arg);
 
 struct http_stats {
