@@ -12,9 +12,10 @@
 #include "base/err.h"
 #include "model/job.h"
 
-struct parse_out {
+struct parse_out { /* starts as {0} */
     struct result *result; /* job_id, attempt_id and id stay 0 */
     size_t n, cap;
+    struct parse_index *index; /* of the rows by series; rows.c */
 };
 
 void parse_out_done(struct parse_out *out);
@@ -39,7 +40,8 @@ const struct parser *parse_detect(const char *p, size_t len);      /* NULL = non
 
 /* Lines a job writes to its log: "::cail metric name=... value=... unit=... better=..." (optional
  * benchmark= kind= param.X=; values may be "quoted"; the same name again adds a sample). Feed the
- * log in pieces of any size; a line longer than RESULT_LINE_MAX is skipped. */
+ * log in pieces of any size; a line longer than RESULT_LINE_MAX is skipped. *st starts as {0}. A row's
+ * value is the median of its samples once parse_lines_end was called. */
 struct parse_lines {
     char line[4096];
     size_t len;

@@ -1,0 +1,30 @@
+/* The table of parsers. Order is the order of detection: the most telling first. */
+#include <string.h>
+
+#include "parse/formats.h"
+#include "parse/parse.h"
+
+const struct parser parsers[] = {
+    {"mlir-timing", "mlir-opt -mlir-timing: text and JSON, list and tree", mlir_timing_detect,
+     mlir_timing_parse},
+    {"plain", "{name, unit, value or samples, better}: one object, an array or one a line",
+     plain_detect, plain_parse},
+};
+const size_t n_parsers = ARRAY_LEN(parsers);
+
+const struct parser *parse_find(const char *name)
+{
+    for (size_t i = 0; i < n_parsers; i++)
+        if (strcmp(parsers[i].name, name) == 0)
+            return &parsers[i];
+    return NULL;
+}
+
+const struct parser *parse_detect(const char *p, size_t len)
+{
+    size_t head = len < PARSE_HEAD ? len : PARSE_HEAD;
+    for (size_t i = 0; i < n_parsers; i++)
+        if (parsers[i].detect(p, head))
+            return &parsers[i];
+    return NULL;
+}

@@ -1,0 +1,28 @@
+/* The median. */
+#include "stats/median.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static int order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double stats_median(const double *samples, size_t n)
+{
+    if (!n)
+        return NAN;
+    double *sorted = mem_array(n, sizeof *sorted);
+    memcpy(sorted, samples, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, order);
+    double high = sorted[n / 2];
+    double low = n % 2 ? high : sorted[n / 2 - 1];
+    free(sorted);
+    double sum = low + high;
+    return isfinite(sum) ? sum / 2 : low / 2 + high / 2;
+}
