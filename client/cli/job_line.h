@@ -1,0 +1,15 @@
+/* One job in one line: the table of `ls` and `queue`. */
+#ifndef CLI_JOB_LINE_H
+#define CLI_JOB_LINE_H
+
+#include <jansson.h>
+
+#include "cli.h"
+
+void job_table(const json_t *jobs, int fd); /* array; nothing for an empty one */
+/* What is worth knowing now: progress, reason, how it ended. Cleaned, caller frees. */
+char *job_info(const json_t *job);
+/* ms it has run; -1 = not started. */
+int64_t job_ran_ms(const json_t *job);
+
+#endif

@@ -1,0 +1,10 @@
+/* The table of metrics. */
+#ifndef CLI_RESULTS_H
+#define CLI_RESULTS_H
+
+#include <jansson.h>
+
+/* results: the array of a job; nothing is printed when it is empty or NULL. width 0 = no limit. */
+void results_print(const json_t *results, int fd, int width);
+
+#endif

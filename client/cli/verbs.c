@@ -1,0 +1,212 @@
+#include "verbs.h"
+
+#include <string.h>
+
+#include "request.h"
+
+const struct opt opts_common[] = {
+    {"json", 0, NULL, "print what the daemon said, as JSON", COMPLETE_NONE},
+    {"url", 0, "URL", "the daemon's address: http://HOST:PORT, https://... or unix:PATH", COMPLETE_NONE},
+    {"help", 'h', NULL, "show this help", COMPLETE_NONE},
+    {0},
+};
+
+/* What `run` and `submit` offer; `#CAIL` lines of a script are read by this table too. */
+const struct opt opts_request[] = {
+    {"param", 'p', "NAME=VALUE", "a parameter of the recipe", COMPLETE_NONE},
+    {"name", 'n', "TEXT", "what lists call the job", COMPLETE_NONE},
+    {"gpus", 'g', "N", "GPUs", COMPLETE_NONE},
+    {"gpu-model", 0, "GLOB", "only such cards, as in '*H100*'", COMPLETE_NONE},
+    {"gpu-memory", 0, "SIZE", "least memory of each card", COMPLETE_NONE},
+    {"cpus", 'c', "N", "cpus; `all` = every cpu granted to jobs", COMPLETE_NONE},
+    {"memory", 'm', "SIZE", "memory: 4G, 512M; a plain number is MiB", COMPLETE_NONE},
+    {"exclusive", 0, "WHAT", "none, gpu, or quiet (nothing else runs meanwhile)", COMPLETE_NONE},
+    {"timeout", 't', "TIME", "end an attempt after 30s, 2h, 1d (default: 24h)", COMPLETE_NONE},
+    {"idle-timeout", 0, "TIME", "end an attempt that prints nothing for so long", COMPLETE_NONE},
+    {"max-wait", 0, "TIME", "give up when it could not start for so long", COMPLETE_NONE},
+    {"priority", 0, "N", "-100..100, higher runs first", COMPLETE_NONE},
+    {"queue", 'q', "NAME", "the queue", COMPLETE_NONE},
+    {"kind", 0, "KIND", "build, benchmark, check or service", COMPLETE_NONE},
+    {"label", 'l', "KEY=VALUE", "a label", COMPLETE_NONE},
+    {"after", 0, "ID[:WHEN]", "wait for a job: succeeded (default), failed, finished, ready", COMPLETE_JOB},
+    {"not-before", 0, "TIME", "start no sooner: +2h, or 2030-01-31T08:00:00Z", COMPLETE_NONE},
+    {"hold", 0, NULL, "queue it held; `cail release` lets it go", COMPLETE_NONE},
+    {"retry", 0, "N", "try until it succeeds, N attempts in all", COMPLETE_NONE},
+    {"retry-on", 0, "CAUSES", "after what: failed,timed_out,lost (default: all three)", COMPLETE_NONE},
+    {"env", 'e', "KEY[=VALUE]", "set a variable, or send the shell's own", COMPLETE_NONE},
+    {"clean-env", 0, NULL, "send nothing else of the shell's environment", COMPLETE_NONE},
+    {"cwd", 0, "DIR", "where it runs (command and script: here)", COMPLETE_FILE},
+    {"build-root", 0, "DIR", "where builds are kept", COMPLETE_FILE},
+    {"ref", 0, "REF", "what to build: sha, branch, tag, pull/N", COMPLETE_NONE},
+    {"pr", 0, "PR", "the upstream pull request it belongs to", COMPLETE_NONE},
+    {"matrix", 0, "AXIS=A,B,C", "one job for each: AXIS is params.NAME or env.NAME", COMPLETE_NONE},
+    {"max-parallel", 0, "N", "of a matrix: so many at once", COMPLETE_NONE},
+    {"fail-fast", 0, NULL, "of a matrix: cancel the rest when one fails", COMPLETE_NONE},
+    {"artifact", 0, "PATH[:diff]", "keep this file; :diff = compared between two jobs", COMPLETE_FILE},
+    {"idempotency-key", 0, "KEY", "the same key within 24 h is the same job", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_run[] = {
+    {"detach", 'd', NULL, "do not follow: print the id", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_ls[] = {
+    {"all", 'a', NULL, "every job, not just the newest", COMPLETE_NONE},
+    {"state", 's', "STATES", "only these states: queued,running", COMPLETE_STATE},
+    {"kind", 0, "KIND", "only this kind", COMPLETE_NONE},
+    {"recipe", 'r', "RECIPE", "only this recipe", COMPLETE_RECIPE},
+    {"label", 'l', "KEY=VALUE", "only jobs with this label", COMPLETE_NONE},
+    {"queue", 'q', "NAME", "only this queue", COMPLETE_NONE},
+    {"group", 0, "GROUP", "only this group: g5", COMPLETE_GROUP},
+    {"since", 0, "TIME", "only jobs made since: 2h, or 2030-01-31T08:00:00Z", COMPLETE_NONE},
+    {"limit", 0, "N", "so many (default 25)", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_log[] = {
+    {"tail", 'n', "LINES", "only the last lines", COMPLETE_NONE},
+    {"attempt", 0, "N", "of this attempt instead of the newest", COMPLETE_NONE},
+    {"follow", 'f', NULL, "go on until the job ends", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_follow[] = {
+    {"tail", 'n', "LINES", "begin with the last lines", COMPLETE_NONE},
+    {"attempt", 0, "N", "only this attempt", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_wait[] = {
+    {"timeout", 't', "TIME", "give up after so long, with exit code 124", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_cancel[] = {
+    {"grace", 0, "TIME", "between TERM and KILL (default 10s)", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_retry[] = {
+    {"failed", 0, NULL, "of a group: those that did not succeed", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_edit[] = {
+    {"priority", 0, "N", "-100..100", COMPLETE_NONE},
+    {"name", 'n', "TEXT", "what lists call it", COMPLETE_NONE},
+    {"queue", 'q', "NAME", "move it to this queue", COMPLETE_NONE},
+    {"timeout", 't', "TIME", "wall time of an attempt", COMPLETE_NONE},
+    {"label", 'l', "KEY=VALUE", "a label; KEY= removes it", COMPLETE_NONE},
+    {"cpus", 'c', "N", "cpus", COMPLETE_NONE},
+    {"gpus", 'g', "N", "GPUs", COMPLETE_NONE},
+    {"gpu-model", 0, "GLOB", "only such cards", COMPLETE_NONE},
+    {"gpu-memory", 0, "SIZE", "least memory of each card", COMPLETE_NONE},
+    {"memory", 'm', "SIZE", "memory", COMPLETE_NONE},
+    {"exclusive", 0, "WHAT", "none, gpu or quiet", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_cache[] = {
+    {"max", 0, "SIZE", "prune down to this size instead of the configured one", COMPLETE_NONE},
+    {0},
+};
+
+static const char help_run[] =
+    "  RECIPE         a recipe of `cail recipes`, with -p NAME=VALUE\n"
+    "  ./script.sh    a file with a slash in its name, or an executable one; ARGs go to it\n"
+    "  -              a script from standard input\n"
+    "  -- CMD ARGS    a command, run here with this shell's PATH and virtual environment\n"
+    "Lines `#CAIL --gpus 2 --timeout 2h` at the head of a script are options; the command line wins.\n"
+    "Ctrl-C detaches: the job goes on. A second one within two seconds cancels it.\n"
+    "Exits with the job's own code; 124 timed out, 125 daemon unreachable, 128+n signal n, 66 never\n"
+    "ran, 69 lost, 75 queue full, 130 detached.";
+static const char help_targets[] = "A job is 12; a group is g5 (or the two words: group 5).";
+static const char help_last[] = "Without an ID: the newest job.";
+
+const struct verb verbs[] = {
+    {"run", "", "RECIPE | ./SCRIPT [ARG...] | - | -- CMD [ARG...]",
+     "queue a job, follow it, exit with its code", cmd_run, COMPLETE_RUNNABLE, NULL,
+     {opts_request, opts_run}, help_run, false},
+    {"submit", "add", "RECIPE | ./SCRIPT [ARG...] | - | -- CMD [ARG...]",
+     "queue a job and print its id alone", cmd_submit, COMPLETE_RUNNABLE, NULL, {opts_request},
+     help_run, false},
+    {"ls", "status list", "", "list jobs, newest first", cmd_ls, COMPLETE_NONE, NULL, {opts_ls}, NULL,
+     false},
+    {"show", "", "[ID...]", "everything about a job", cmd_show, COMPLETE_JOB, NULL, {NULL}, help_last,
+     false},
+    {"why", "explain", "[ID]", "what a job waits for, or how it ended", cmd_why, COMPLETE_JOB, NULL,
+     {NULL}, help_last, false},
+    {"log", "logs", "[ID]", "print a job's output", cmd_log, COMPLETE_JOB, NULL, {opts_log}, help_last,
+     false},
+    {"follow", "tail", "[ID]", "follow a job's output until it ends, exit with its code", cmd_follow,
+     COMPLETE_JOB, NULL, {opts_follow}, help_last, false},
+    {"wait", "", "ID...", "wait until jobs or groups have ended", cmd_wait, COMPLETE_JOB, NULL,
+     {opts_wait},
+     "Exits with the code of the one job; of several or a group: 0 if all succeeded, else 1.\n"
+     "A job is 12; a group is g5 (or the two words: group 5).",
+     false},
+    {"cancel", "kill", "ID...", "end jobs or groups", cmd_cancel, COMPLETE_JOB, NULL, {opts_cancel},
+     help_targets, false},
+    {"retry", "restart", "ID... | --failed GROUP", "queue ended jobs again", cmd_retry, COMPLETE_JOB,
+     NULL, {opts_retry}, "A retry is a new attempt of the same job.\n"
+     "A job is 12; a group is g5 (or the two words: group 5).", false},
+    {"hold", "", "ID...", "keep queued jobs from starting", cmd_hold, COMPLETE_JOB, NULL, {NULL}, NULL,
+     false},
+    {"release", "", "ID...", "let held jobs go", cmd_release, COMPLETE_JOB, NULL, {NULL}, NULL, false},
+    {"edit", "", "ID", "change a job that has not started", cmd_edit, COMPLETE_JOB, NULL, {opts_edit},
+     NULL, false},
+    {"group", "", "[show | cancel | retry] GROUP", "the jobs of an array or a matrix", cmd_group,
+     COMPLETE_GROUP, NULL, {opts_retry}, NULL, false},
+    {"queue", "", "[show | pause [QUEUE] | resume [QUEUE] | drain [QUEUE] | limit QUEUE N]",
+     "what runs and waits; stop and start queues", cmd_queue, COMPLETE_WORDS,
+     "show pause resume drain limit", {NULL},
+     "drain: what runs goes on, nothing new is taken. limit: so many jobs at once, 0 = no limit.",
+     false},
+    {"recipes", "", "[NAME]", "what can be run, or one recipe's parameters", cmd_recipes,
+     COMPLETE_RECIPE, NULL, {NULL}, NULL, false},
+    {"cache", "", "[ls | prune]", "cached builds", cmd_cache, COMPLETE_WORDS, "ls prune", {opts_cache},
+     NULL, false},
+    {"env", "", "", "the machine, its tools, what a recipe lacks", cmd_env, COMPLETE_NONE, NULL, {NULL},
+     NULL, false},
+    {"doctor", "", "", "check the installation and say what to do", cmd_doctor, COMPLETE_NONE, NULL,
+     {NULL}, NULL, false},
+    {"version", "", "", "versions of client and daemon", cmd_version, COMPLETE_NONE, NULL, {NULL}, NULL,
+     false},
+    {"completion", "", "bash | zsh | fish", "print the shell's completion", cmd_completion,
+     COMPLETE_WORDS, "bash zsh fish", {NULL},
+     "bash:  eval \"$(cail completion bash)\"   in ~/.bashrc\n"
+     "zsh:   cail completion zsh > ~/.zfunc/_cail   with ~/.zfunc in fpath before compinit\n"
+     "fish:  cail completion fish > ~/.config/fish/completions/cail.fish",
+     true},
+    {"help", "", "[VERB]", "this list, or the help of one verb", cmd_help, COMPLETE_VERB, NULL, {NULL},
+     NULL, true},
+    {0},
+};
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *p = list; len > 0 && (p = strstr(p, word)) != NULL; p += len)
+        if ((p == list || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0'))
+            return true;
+    return false;
+}
+
+const struct verb *verb_find(const char *name)
+{
+    for (const struct verb *v = verbs; v->name != NULL; v++)
+        if (strcmp(v->name, name) == 0 || has_word(v->aliases, name))
+            return v;
+    return NULL;
+}
+
+void verb_tables(const struct verb *v, const struct opt *ret[OPT_TABLES_MAX + 1])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < OPT_TABLES_MAX && v->options[i] != NULL && n + 1 < OPT_TABLES_MAX; i++)
+        ret[n++] = v->options[i];
+    ret[n++] = opts_common;
+    ret[n] = NULL;
+}
