@@ -99,23 +99,25 @@ static bool run_dirty(struct http_server *s)
 }
 
 /* Just before the loop sleeps: everything resumed in this turn is carried out in one MHD_run a
- * listener, and the sleep is skipped where the library has more to do. */
+ * listener. The sleep is skipped where the library has more to do, and after anything was served:
+ * whoever collects the turn's commands in a prepare hook of its own may have run before this one. */
 static void on_prepare(uv_prepare_t *handle)
 {
     struct http_server *s = handle->data;
-    bool more = true;
+    bool more = true, ran = false;
     for (int round = 0; more && round < ROUNDS_MAX; round++) {
         wait_run_woken(s);
         more = run_dirty(s) || s->n_woken;
+        ran = ran || more;
     }
     for (size_t i = 0; i < s->n_listeners; i++) {
         struct listener *l = &s->listeners[i];
         MHD_UNSIGNED_LONG_LONG ms;
         if (MHD_get_timeout(l->mhd, &ms) == MHD_YES && ms == 0)
             l->dirty = true;
-        more = more || l->dirty;
+        ran = ran || l->dirty;
     }
-    if (more)
+    if (ran)
         uv_timer_start(&s->kick, on_kick, 0, 0);
     if (s->stopping)
         stop_now(s);

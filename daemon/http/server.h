@@ -9,6 +9,9 @@
 
 struct http_server;
 
+/* serve runs in the loop's prepare phase or in a load's done(); one more turn of the loop follows
+ * before it sleeps, so commands may be collected and sent off by any hook of the loop. */
+
 /* One `load`: run() is called on a reader thread, then done() on the loop thread. Owned by the
  * server; the hook just passes it along. */
 struct http_load {
