@@ -25,6 +25,8 @@
 
 struct sched;
 
+enum { SCHED_GPUS_MAX = 256 }; /* cards and MIG instances of one machine */
+
 /* A card as the scheduler sees it. */
 struct sched_gpu {
     char uuid[64];
@@ -69,6 +71,8 @@ void sched_free(struct sched *s); /* NULL is fine; the jobs stay the engine's */
 void sched_set_queue(struct sched *s, const char *name, int32_t limit, bool paused);
 void sched_set_group(struct sched *s, int64_t group, int32_t max_parallel, bool fail_fast);
 void sched_forget_group(struct sched *s, int64_t group);
+/* Fail-fast, said directly: a member failed while sched did not know it (found at start-up). */
+void sched_group_failed(struct sched *s, int64_t group, int64_t id);
 /* paused: nothing starts, submissions are taken. */
 void sched_set_paused(struct sched *s, bool paused);
 /* Replace the card table; leases stay with their uuid. */
