@@ -112,7 +112,7 @@ enum { /* http_route.flags */
     HTTP_NOT_BATCHED = 1 << 4,   /* exempt from waiting for durability: health, metrics, version */
     HTTP_LOAD_LAZY = 1 << 6,     /* load only when serve answers HTTP_RELOAD */
     HTTP_EMPTY_OK = 1 << 5,      /* a mutating request may come without a body and content type */
-    HTTP_PAGE = 1 << 6,          /* an HTML page: a link on another site may open it */
+    HTTP_PAGE = 1 << 7,          /* an HTML page: a link on another site may open it */
 };
 
 /* One row an endpoint. pattern: "/jobs/{id}/log". */
