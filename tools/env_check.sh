@@ -96,10 +96,11 @@ declare -A recipe_lacks recipe_seen
 recipes_note=''
 
 read_recipes() {
-    local -a files=("$recipes"/*/*/*/recipe.json)
-    local recipe tool min package presence version need
-    [[ -e ${files[0]} ]] || return 0
-    local reader
+    local -a files
+    local recipe tool min package presence version need reader
+    # <group>/<upstream>/<name>/, and a group may have two parts.
+    mapfile -t files < <(find "$recipes" -mindepth 4 -maxdepth 5 -name recipe.json | LC_ALL=C sort)
+    ((${#files[@]} > 0)) || return 0
     if command -v python3 >/dev/null; then
         reader=read_with_python
     elif command -v jq >/dev/null; then

@@ -1,2 +1,251 @@
 # shellcheck shell=bash
-# Mirrors of upstreams and worktrees of them.
+# Upstream sources. One bare mirror for each upstream, $CAIL_BUILD_ROOT/mirrors/NAME.git, and one
+# detached worktree for each commit, $CAIL_BUILD_ROOT/src/NAME/SHA12, both made and changed only by
+# who holds mirrors/NAME.lock. What has its final name is whole: new things are made under a ".part"
+# name, and a ".part" or a git lock file that the flock's holder finds was left by a killed job.
+#
+# Mirrors have all history (a shallow one cannot answer merge-base, and git is slow at deepening), but
+# no file contents until a worktree needs them, where the remote can filter.
+
+# Where an upstream lives unless CAIL_UPSTREAM_<NAME>_URL says otherwise.
+upstream_url() {
+    local var="CAIL_UPSTREAM_${1^^}_URL"
+    var=${var//-/_}
+    if [[ -n ${!var-} ]]; then
+        printf '%s' "${!var}"
+        return
+    fi
+    case $1 in
+    llvm) printf 'https://github.com/llvm/llvm-project.git' ;;
+    nccl) printf 'https://github.com/NVIDIA/nccl.git' ;;
+    nccl-tests) printf 'https://github.com/NVIDIA/nccl-tests.git' ;;
+    *) refuse "no URL is known for the upstream '$1'; set $var" ;;
+    esac
+}
+
+# git asks nobody, runs no hook, collects no garbage behind our back, and does not wait for ever.
+git_settle_env() {
+    local -a pairs=(gc.auto=0 maintenance.auto=false advice.detachedHead=false core.autocrlf=false
+        core.hooksPath=/dev/null core.fsmonitor=false protocol.file.allow=always
+        protocol.version=2 http.lowSpeedLimit=1000 http.lowSpeedTime=120)
+    local i
+    for i in "${!pairs[@]}"; do
+        export "GIT_CONFIG_KEY_$i=${pairs[i]%%=*}" "GIT_CONFIG_VALUE_$i=${pairs[i]#*=}"
+    done
+    export GIT_CONFIG_COUNT=${#pairs[@]} GIT_TERMINAL_PROMPT=0 GIT_ASKPASS=/bin/false
+    export GIT_SSH_COMMAND='ssh -oBatchMode=yes' GIT_LFS_SKIP_SMUDGE=1
+    # Not ext:: and the like, which run what the URL says.
+    export GIT_ALLOW_PROTOCOL=file:git:http:https:ssh
+}
+
+git_check_url() {
+    case $1 in
+    -* | '' | *[[:space:]]*) refuse "'$1' is not a repository's URL" ;;
+    *://*:*@*/*) refuse "the URL of $2 holds a password; keep it in git's credential helper" ;;
+    esac
+}
+
+# git_logged CMD...: run git with its words on the log; when it fails, end with git's own last line.
+GIT_SAID=
+git_try() {
+    local file="$CAIL_ATTEMPT_DIR/git-said" code=0
+    "$@" 2>&1 | tee "$file" >&2 || code=$?
+    GIT_SAID=$(tr '\r' '\n' <"$file" | grep -aE '^(fatal|error|remote: (fatal|error)):' | tail -n 1 ||
+        true)
+    rm -f -- "$file"
+    return "$code"
+}
+
+# remote_ask URL PATTERN...: "SHA TAB REF" lines of the remote, and the branch HEAD stands for as
+# "ref: REF TAB HEAD". REMOTE_FILTERS tells whether it can leave file contents out.
+remote_ask() {
+    local trace="$CAIL_ATTEMPT_DIR/git-trace" err="$CAIL_ATTEMPT_DIR/git-err"
+    REMOTE_FILTERS=false
+    rm -f -- "$trace"
+    if ! REMOTE_SAID=$(GIT_TRACE_PACKET="$trace" git ls-remote --symref -- "$@" 2>"$err"); then
+        cat -- "$err" >&2
+        die "cannot ask $1: $(grep -aE '^(fatal|error):' "$err" | tail -n 1 || true)"
+    fi
+    ! grep -aqE 'fetch=.*\bfilter\b' "$trace" || REMOTE_FILTERS=true
+    rm -f -- "$trace" "$err"
+}
+
+# remote_has REF: set REMOTE_SHA to what REMOTE_SAID has for exactly this ref.
+remote_has() {
+    REMOTE_SHA=$(awk -F '\t' -v ref="$1" '$2 == ref && $1 !~ /^ref: / { print $1; exit }' \
+        <<<"$REMOTE_SAID")
+    [[ -n $REMOTE_SHA ]]
+}
+
+# remote_resolve URL REF: set REF_FROM (a ref or a full sha to fetch), REF_TO (where the mirror
+# keeps it), REF_SHA (what the remote says now; empty for an abbreviated sha), REF_NAME, and
+# REF_COMMIT (what names the commit once it is fetched).
+remote_resolve() {
+    local url=$1 ref=$2 head
+    REF_SHA='' REF_NAME=$ref REF_COMMIT=''
+    case $ref in
+    '' | HEAD)
+        remote_ask "$url" HEAD
+        remote_has HEAD || die "$url has no HEAD: it is empty"
+        head=$(sed -n 's/^ref: \(refs[^\t]*\)\tHEAD$/\1/p' <<<"$REMOTE_SAID")
+        # A detached HEAD names no branch.
+        REF_FROM=${head:-HEAD} REF_TO=${head:-refs/cail/head} REF_SHA=$REMOTE_SHA
+        REF_NAME=${head#refs/heads/}
+        return
+        ;;
+    pull/*)
+        remote_ask "$url" "refs/$ref/head"
+        remote_has "refs/$ref/head" || die "$url has no refs/$ref/head"
+        REF_FROM=refs/$ref/head REF_TO=refs/cail/$ref REF_SHA=$REMOTE_SHA
+        return
+        ;;
+    esac
+    remote_ask "$url" "refs/heads/$ref" "refs/tags/$ref" "refs/tags/$ref^{}"
+    if remote_has "refs/heads/$ref"; then
+        REF_FROM=refs/heads/$ref REF_TO=$REF_FROM REF_SHA=$REMOTE_SHA
+    elif remote_has "refs/tags/$ref^{}" || remote_has "refs/tags/$ref"; then
+        REF_FROM=refs/tags/$ref REF_TO=$REF_FROM REF_SHA=$REMOTE_SHA
+    elif [[ $ref =~ ^[0-9a-f]{40}$ ]]; then
+        REF_FROM=$ref REF_TO=refs/cail/sha/$ref REF_SHA=$ref
+    elif [[ $ref =~ ^[0-9a-f]{7,39}$ ]]; then
+        # No remote finds a commit by a part of its name: look on the default branch.
+        remote_resolve "$url" ''
+        REF_SHA='' REF_NAME=$ref REF_COMMIT=$ref
+    else
+        die "$url has neither a branch nor a tag '$ref'"
+    fi
+}
+
+# mirror_has DIR SHA: is the commit there? Without asking the remote for what is missing.
+mirror_has() {
+    git -C "$1" -c remote.origin.promisor=false rev-parse -q --verify "$2^{commit}" \
+        >/dev/null 2>&1
+}
+
+# What a killed git leaves in a bare repository. Only for the holder of its flock.
+mirror_unlock() {
+    local file
+    while IFS= read -r -d '' file; do
+        rm -rf -- "$file"
+        say "removed what a killed git left: ${file#"$CAIL_BUILD_ROOT"/}"
+    done < <(
+        find "$1" -maxdepth 1 -type f -name '*.lock' -print0
+        find "$1/refs" -type f -name '*.lock' -print0
+        find "$1/objects" \( -name 'tmp_*' -o -name '*.lock' \) -prune -print0
+    )
+}
+
+# mirror_fetch DIR URL: bring REF_FROM to REF_TO.
+mirror_fetch() {
+    local -a filter=()
+    git -C "$1" config remote.origin.url "$2"
+    # A mirror that once was filtered must stay so: it relies on the remote for contents.
+    if [[ $REMOTE_FILTERS == true || $(git -C "$1" config remote.origin.promisor || true) == true ]]
+    then
+        filter=(--filter=blob:none)
+    fi
+    git_try git -C "$1" fetch --progress --no-tags --no-write-fetch-head \
+        --recurse-submodules=no "${filter[@]}" origin "+$REF_FROM:$REF_TO"
+}
+
+# mirror_update DIR NAME URL: a mirror that has REF_TO as the remote has it. A first fetch that fails
+# leaves no mirror; a later one leaves it as it was.
+mirror_update() {
+    local dir=$1 url=$3 part="$1.part" kept
+    if [[ -d $dir ]]; then
+        mirror_unlock "$dir"
+        kept=$(git -C "$dir" rev-parse -q --verify "$REF_TO^{commit}" 2>/dev/null || true)
+        if [[ -n $REF_SHA && $kept == "$REF_SHA" ]]; then
+            say "$2: $REF_NAME is still at ${REF_SHA:0:12}"
+            return
+        fi
+        say "fetching $2: $REF_NAME from $url"
+        mirror_fetch "$dir" "$url" || {
+            mirror_unlock "$dir"
+            die "cannot fetch $2 from $url: ${GIT_SAID:-git failed}"
+        }
+        return
+    fi
+    rm -rf -- "$part"
+    say "first fetch of $2 from $url ($([[ $REMOTE_FILTERS == true ]] &&
+        echo 'contents come when they are needed' || echo 'whole: the remote cannot filter'))"
+    git init -q --bare "$part"
+    mirror_fetch "$part" "$url" || {
+        rm -rf -- "$part"
+        die "cannot fetch $2 from $url: ${GIT_SAID:-git failed}"
+    }
+    mv -T -- "$part" "$dir"
+}
+
+# worktree_forget MIRROR DIR: remove DIR and git's note of it, however little of either was made.
+worktree_forget() {
+    local admin at
+    rm -rf -- "$2"
+    for admin in "$1"/worktrees/*; do
+        [[ -d $admin ]] || continue
+        at=''
+        [[ ! -f $admin/gitdir ]] || IFS= read -r at <"$admin/gitdir" || true
+        # No name in it: it was killed before it wrote one.
+        if [[ -z $at || $at == "$2/.git" ]]; then
+            rm -rf -- "$admin"
+        fi
+    done
+}
+
+# worktree_whole DIR SHA: is DIR a worktree of SHA with nothing changed in it?
+worktree_whole() {
+    [[ $(git -C "$1" rev-parse HEAD 2>/dev/null || true) == "$2" ]] || return 1
+    [[ -z $(git -C "$1" --no-optional-locks status --porcelain --untracked-files=no) ]] ||
+        die "files in $1 were changed by hand; what would be built is not $2." \
+            "Move the changes away: git -C $1 stash"
+}
+
+# worktree_get MIRROR NAME SHA: set SRC_DIR.
+worktree_get() {
+    local mirror=$1 sha=$3 part
+    SRC_DIR=$CAIL_BUILD_ROOT/src/$2/${sha:0:12}
+    part=$SRC_DIR.part
+    worktree_forget "$mirror" "$part"
+    if [[ -d $SRC_DIR ]]; then
+        # A move that was killed between its two halves.
+        git -C "$mirror" worktree repair "$SRC_DIR" >/dev/null 2>&1 || true
+        if worktree_whole "$SRC_DIR" "$sha"; then
+            say "$2: worktree $SRC_DIR"
+            return
+        fi
+    fi
+    worktree_forget "$mirror" "$SRC_DIR"
+    mkdir -p -- "${SRC_DIR%/*}"
+    say "checking out $2 ${sha:0:12} at $SRC_DIR"
+    if ! git_try git -C "$mirror" worktree add -q --no-checkout --detach "$part" "$sha" ||
+        ! git_try git -C "$part" checkout -q --progress --force --detach "$sha"; then
+        worktree_forget "$mirror" "$part"
+        die "cannot check out $2 ${sha:0:12}: ${GIT_SAID:-git failed}"
+    fi
+    git -C "$mirror" worktree move "$part" "$SRC_DIR"
+}
+
+# source_get NAME REF [mirror]: mirror the upstream's REF ("" = its default branch) and make a
+# worktree of it, unless only the mirror is asked for. Sets SRC_MIRROR, SRC_SHA, SRC_REF and SRC_DIR.
+# shellcheck disable=SC2034 # SRC_REF is for the steps
+source_get() {
+    local name=$1 ref=$2 what=${3-worktree} url
+    git_settle_env
+    url=$(upstream_url "$name")
+    git_check_url "$url" "$name"
+    SRC_MIRROR=$CAIL_BUILD_ROOT/mirrors/$name.git SRC_DIR=''
+    lock_take "$CAIL_BUILD_ROOT/mirrors/$name.lock"
+    if [[ $ref =~ ^[0-9a-f]{40}$ && -d $SRC_MIRROR ]] && mirror_has "$SRC_MIRROR" "$ref"; then
+        mirror_unlock "$SRC_MIRROR"
+        SRC_SHA=$ref SRC_REF=$ref
+    else
+        remote_resolve "$url" "$ref"
+        mirror_update "$SRC_MIRROR" "$name" "$url"
+        # The ref may have moved since it was asked for: what was fetched counts.
+        SRC_SHA=$(git -C "$SRC_MIRROR" rev-parse -q --verify "${REF_COMMIT:-$REF_TO}^{commit}") ||
+            die "$url has neither a branch, a tag nor one commit '$ref' on its default branch"
+        SRC_REF=$REF_NAME
+    fi
+    [[ $what == mirror ]] || worktree_get "$SRC_MIRROR" "$name" "$SRC_SHA"
+    lock_drop
+}

@@ -2,14 +2,24 @@
 # Before the first command of a step: are the tools the recipe needs there, new enough, and is there
 # room? All that is missing is told at once, with the Debian package that has it.
 
-# preflight_lack LINE / PREFLIGHT_*: what was found wanting so far.
 preflight_lack() { PREFLIGHT_LACKS+=("$1"); }
+
+# A parameter that bears the tool's name and holds a path (mlir_opt=/opt/bin/mlir-opt) is the tool.
+preflight_path() {
+    local var="CAIL_PARAM_${1^^}"
+    var=${var//-/_}
+    if [[ ${!var-} == /* ]]; then
+        [[ -x ${!var} && ! -d ${!var} ]] && printf '%s' "${!var}"
+    else
+        tool_path "$1"
+    fi
+}
 
 preflight_tool() {
     local name=$1 min=$2 package=$3 need path version
     need=$name
     [[ $min == - ]] || need="$name $min or newer"
-    if ! path=$(tool_path "$name"); then
+    if ! path=$(preflight_path "$name"); then
         preflight_lack "needs $need, found none (Debian package: $package)"
     elif [[ $min != - ]]; then
         version=$(tool_version "$name" "$path")

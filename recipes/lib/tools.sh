@@ -11,10 +11,12 @@ tool_commands() {
     esac
 }
 
-# The folders Debian keeps versioned toolchains in, newest first: their tools are not in PATH.
+# Folders outside PATH that have tools: our newest builds, then Debian's versioned toolchains, newest
+# first.
 tool_extra_dirs() {
     case $1 in
     mlir-* | FileCheck | opt | llvm-* | not | lit)
+        printf '%s\n' "${CAIL_BUILD_ROOT:-${HOME:-}/.cail/builds}"/current/*/bin
         printf '%s\n' /usr/lib/llvm-*/bin | sort -rV ;;
     nvcc)
         printf '%s\n' /usr/local/cuda/bin /usr/local/cuda-*/bin | sort -rV ;;

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Reports and counts; a missing tool is a finding, never a failure.
 
-checker=$CAIL_RECIPES/../tools/env_check.sh
-[[ -r $checker ]] || die "tools/env_check.sh is not beside the recipes at $CAIL_RECIPES"
+checker=${CAIL_TOOLS:-$CAIL_RECIPES/../tools}/env_check.sh
+[[ -r $checker ]] || die "there is no $checker"
 
 report=$(mktemp -d -- "$CAIL_ATTEMPT_DIR/report.XXXXXX")
 /bin/bash "$checker" --report "$report"

@@ -80,8 +80,9 @@ measure() {
         }
         cmp -s -- "$output" "$again" ||
             die "$name: mlir-opt made other output in round $round: it is not deterministic"
-        # What else it says on stderr comes before the report.
-        sed -n "/$report_start/,\$p" "$timing" >"$CAIL_RESULTS/$name.$round.$suffix"
+        # What else it says on stderr comes before the report. One report after the other: each is a
+        # sample of the same series.
+        sed -n "/$report_start/,\$p" "$timing" >>"$CAIL_RESULTS/$name.$suffix"
         metric "$name" wall "$(us_to ms "$WALL_US")" ms lower time "param.copies=$copies"
         done_rounds=$((done_rounds + 1))
         progress "$done_rounds" "$all_rounds" "$name"
@@ -97,9 +98,9 @@ sed -n 's/^ *\(.*version.*\)$/version: \1/p' <<<"$version"
 
 threads=(--mlir-disable-threading)
 [[ $(param threads false) != true ]] || threads=()
-format=() suffix=mlir-timing.txt report_start='^===-'
+format=() suffix=txt report_start='^===-'
 if [[ $help == *mlir-output-format* ]]; then
-    format=(--mlir-output-format=json) suffix=mlir-timing.json report_start='^\[$'
+    format=(--mlir-output-format=json) suffix=json report_start='^\[$'
 fi
 
 names=("$(param input all)")
