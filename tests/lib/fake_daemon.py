@@ -44,6 +44,7 @@ class FakeDaemon:
         self.jobs = {}
         self.logs = {}  # (job, attempt number) -> Log
         self.groups = {}
+        self.piece = 1 << 20  # bytes of a log that are sent at a time
         self.cut_at = {}  # (job, number) -> byte after which a follower is cut off, once
         self.has_events = True
         self.feeds = []
@@ -330,9 +331,9 @@ def make_handler(daemon):
                     cut = daemon.cut_at.get((job_id, number))
                     end = len(log.data) if cut is None else min(cut, len(log.data))
                     piece, done = log.data[at:end], log.ended or not follow
-                if piece:
-                    self.chunk(piece)
-                    at += len(piece)
+                for i in range(0, len(piece), daemon.piece):
+                    self.chunk(piece[i:i + daemon.piece])
+                at += len(piece)
                 if cut is not None and at >= cut:
                     with daemon.lock:
                         daemon.cut_at.pop((job_id, number), None)
