@@ -1,0 +1,130 @@
+/* Shared by the api_*.c files: the handlers named in routes.c and the few things they all do.
+ *
+ * Where an answer comes from. A live job (held, queued, running) is in memory; everything else is
+ * rows, which `load` fetches on the reader thread. Most routes are HTTP_LOAD_LAZY: serve looks into
+ * memory and asks for rows by api_reload only when it needs them. What a load finds wrong is kept in
+ * what it returns: whether it matters is known to serve alone (a live job need not have a row yet). */
+#ifndef HTTP_API_H
+#define HTTP_API_H
+
+#include "base/jw.h"
+#include "http/routes.h"
+#include "wire/job_doc.h"
+
+/* Kept in rq->scratch over the calls of one request; the first member of any larger one. */
+struct api_scratch {
+    int n_loads;
+    bool fresh; /* rq->loaded was asked for by the call just before */
+};
+/* rq's scratch, made zeroed with `size` bytes on first use. */
+void *api_scratch(struct http_request *rq, size_t size);
+/* Return this from serve: rows, please. The next call finds them by api_loaded. */
+int api_reload(struct http_request *rq);
+/* What the reload brought; NULL when this call was not asked for by api_reload. */
+void *api_loaded(struct http_request *rq);
+enum { API_SMALL_BODY = 64 << 10 }; /* body_max of actions */
+enum { API_LOADS_MAX = 20 }; /* after so many, rows are taken as they are */
+
+/* Does Accept name `type` ("text/html") itself, with a quality above 0? Wildcards do not count: they
+ * get JSON. */
+bool api_accepts(const struct http_request *rq, const char *type);
+/* Is rq's Content-Type (or the request's default "") the media type `type`? */
+bool api_is_type(const struct http_request *rq, const char *type);
+/* No query argument but these. */
+#define API_QUERY(rq, err, ...)                                                                    \
+    http_query_only((rq), (const char *const[]){__VA_ARGS__},                                      \
+                    ARRAY_LEN(((const char *const[]){__VA_ARGS__})), (err))
+#define API_NO_QUERY(rq, err) http_query_only((rq), NULL, 0, (err))
+/* The answer is what memory says now: let it leave when that is durable. */
+void api_from_memory(struct api *api, struct http_reply *reply);
+/* Serve `body` (static or asset) as text/plain. */
+void api_text(struct http_reply *reply);
+/* The JSON body is finished: end it with a line break. */
+void api_json_end(struct http_reply *reply);
+/* seconds of ?wait=, 0 = none. Sets the deadline on the first call. */
+int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err) NODISCARD;
+
+/* --- one job --- */
+
+/* Rows of a job, as load_job and its relatives bring them. */
+struct job_loaded {
+    int rc; /* of store_read_job */
+    struct cail_err err;
+    struct job_record rec;
+    struct engine_known_states states; /* of its after[]; for a retry */
+    int64_t *state_ids;
+    int *state_of;
+    int fd; /* a file of it that was opened, -1 = none */
+    int file_rc;
+    struct cail_err file_err;
+    uint64_t size, from;  /* of fd: its size; where the wanted tail begins */
+    uint64_t hole_from, hole_to;
+    char *text; /* a tail of its log */
+    size_t text_len;
+};
+struct job_loaded *job_loaded_new(void *reader, int64_t id, size_t max_results);
+void job_loaded_free(void *loaded);
+/* load of most job routes: the record, with at most 1000 results. */
+int load_job(void *reader, const struct http_request *rq, void **ret, struct cail_err *err);
+
+struct found {
+    struct job *live;        /* in memory, NULL = not */
+    struct job_loaded *rows; /* NULL = not loaded */
+};
+/* Find the job of part 0. 0, HTTP_RELOAD or an error. need_rows: even for a live one. */
+int job_find(struct api *api, struct http_request *rq, bool need_rows, struct found *ret,
+             struct cail_err *err) NODISCARD;
+/* Of the two, the one to show. */
+const struct job *found_job(const struct found *f);
+/* Its attempts by number, the live one in the place of its row; free() the array. */
+size_t found_attempts(struct api *api, const struct found *f, struct attempt ***ret);
+/* The whole job document into reply, at the newest batch. */
+void job_reply(struct api *api, const struct found *f, struct http_reply *reply);
+
+/* --- lists --- */
+#define CURSOR_LEN 32
+/* An id as an opaque token and back. */
+void cursor_make(int64_t id, char out[CURSOR_LEN]);
+bool cursor_read(const char *text, int64_t *ret);
+/* jobs of the query, see api_list.c */
+struct list_loaded {
+    struct job_filter filter;
+    struct job_rows rows;
+};
+int load_list(void *reader, const struct http_request *rq, void **ret, struct cail_err *err);
+void list_loaded_free(void *loaded);
+/* The job to show for a row: the live one where there is one. NULL = it no longer fits the filter. */
+const struct job *list_pick(struct api *api, const struct list_loaded *l, size_t i);
+
+/* --- groups --- */
+struct group_loaded {
+    int rc;
+    struct cail_err err;
+    struct group_record rec;
+};
+struct group_loaded *group_loaded_new(void *reader, int64_t id);
+void group_loaded_free(void *loaded);
+/* All members by index: memory where it has them, else rows; free() the array. */
+size_t group_members(struct api *api, int64_t id, const struct group_loaded *rows,
+                     struct job ***ret);
+
+/* --- handlers, one a route --- */
+#define API_SERVE(name)                                                                            \
+    int name(void *app, struct http_request *rq, struct http_reply *reply, int64_t *ret_wait_key,  \
+             struct cail_err *err)
+#define API_LOAD(name)                                                                             \
+    int name(void *reader, const struct http_request *rq, void **ret, struct cail_err *err)
+
+API_SERVE(api_submit);
+API_LOAD(load_submit);
+void submit_loaded_free(void *loaded);
+API_SERVE(api_job);
+API_SERVE(api_log);
+API_LOAD(load_log);
+API_SERVE(api_group);
+API_SERVE(api_group_cancel);
+API_SERVE(api_group_retry);
+API_LOAD(load_group);
+API_SERVE(api_healthz);
+
+#endif

@@ -1,0 +1,102 @@
+/* One job, wherever it is: memory, rows, or both. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "http/api.h"
+
+enum { RESULTS_SHOWN_MAX = 1000 }; /* in a job document; GET .../results has them all */
+
+struct job_loaded *job_loaded_new(void *reader, int64_t id, size_t max_results)
+{
+    struct job_loaded *l = mem_zalloc(sizeof *l);
+    l->fd = -1;
+    l->rc = store_read_job(reader, id, max_results, &l->rec, &l->err);
+    return l;
+}
+
+void job_loaded_free(void *loaded)
+{
+    struct job_loaded *l = loaded;
+    if (!l)
+        return;
+    if (l->rc == 0)
+        job_record_done(&l->rec);
+    if (l->fd >= 0)
+        close(l->fd);
+    free(l->state_ids);
+    free(l->state_of);
+    free(l->text);
+    free(l);
+}
+
+int load_job(void *reader, const struct http_request *rq, void **ret, struct cail_err *err)
+{
+    int64_t id;
+    int rc = http_part_id(rq, 0, &id, err);
+    if (rc == 0)
+        *ret = job_loaded_new(reader, id, RESULTS_SHOWN_MAX);
+    return rc;
+}
+
+/* Is all there is to say about a live job in memory? Its first attempt is, earlier ones are rows. */
+static bool is_whole(const struct job *j)
+{
+    return j->attempts_used <= (j->attempt ? 1 : 0);
+}
+
+int job_find(struct api *api, struct http_request *rq, bool need_rows, struct found *ret,
+             struct cail_err *err)
+{
+    int64_t id;
+    int rc = http_part_id(rq, 0, &id, err);
+    if (rc)
+        return rc;
+    *ret = (struct found){engine_job(api->engine, id), api_loaded(rq)};
+    if (ret->live && (ret->rows || (!need_rows && is_whole(ret->live))))
+        return 0;
+    if (!ret->rows)
+        return api_reload(rq);
+    if (ret->rows->rc) {
+        *err = ret->rows->err;
+        return ret->rows->rc;
+    }
+    return 0;
+}
+
+const struct job *found_job(const struct found *f)
+{
+    return f->live ? f->live : f->rows->rec.job;
+}
+
+size_t found_attempts(struct api *api, const struct found *f, struct attempt ***ret)
+{
+    const struct job_record *rec = f->rows && f->rows->rc == 0 ? &f->rows->rec : NULL;
+    size_t n_rows = rec ? rec->n_attempts : 0, n = 0;
+    const struct attempt *live = f->live ? engine_attempt(api->engine, f->live) : NULL;
+    struct attempt **all = mem_array(n_rows + 1, sizeof *all);
+    for (size_t i = 0; i < n_rows; i++)
+        if (!live || rec->attempt[i]->id != live->id)
+            all[n++] = rec->attempt[i];
+    if (live)
+        all[n++] = (struct attempt *)(uintptr_t)live; /* nobody writes through the array */
+    *ret = all;
+    return n;
+}
+
+void job_reply(struct api *api, const struct found *f, struct http_reply *reply)
+{
+    CLEANUP(mem_freep) struct attempt **attempts = NULL;
+    struct job_extras extras = {.host = engine_host(api->engine)};
+    extras.n_attempts = found_attempts(api, f, &attempts);
+    extras.attempt = attempts;
+    if (f->rows && f->rows->rc == 0) {
+        extras.result = f->rows->rec.result;
+        extras.n_results = f->rows->rec.n_results;
+    }
+    struct jw w = JW(&reply->body);
+    job_doc(&w, found_job(f), &extras);
+    api_json_end(reply);
+    api_from_memory(api, reply);
+}

@@ -1,0 +1,31 @@
+/* GET /jobs/{id}: one job, at once or at its end. */
+#include "http/api.h"
+
+API_SERVE(api_job)
+{
+    struct api *api = app;
+    struct found f;
+    int64_t wait_s;
+    int rc = API_QUERY(rq, err, "wait");
+    if (rc == 0)
+        rc = api_wait_query(rq, &wait_s, err);
+    if (rc)
+        return rc;
+    bool waiting = wait_s && !rq->expired;
+    rc = http_part_id(rq, 0, ret_wait_key, err);
+    if (rc)
+        return rc;
+    const struct job *live = engine_job(api->engine, *ret_wait_key);
+    if (waiting && live && !job_state_is_terminal(live->state))
+        return HTTP_WAIT;
+    rc = job_find(api, rq, false, &f, err);
+    if (rc)
+        return rc;
+    /* Gone from memory, but its end was not yet in the rows that were read. */
+    struct api_scratch *sc = rq->scratch;
+    if (waiting && !job_state_is_terminal(found_job(&f)->state) && sc &&
+        sc->n_loads < API_LOADS_MAX)
+        return api_reload(rq);
+    job_reply(api, &f, reply);
+    return 0;
+}

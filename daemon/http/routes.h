@@ -1,0 +1,28 @@
+/* The route table and what every route's serve is handed as `app`. */
+#ifndef HTTP_ROUTES_H
+#define HTTP_ROUTES_H
+
+#include "engine/engine.h"
+#include "http/http.h"
+#include "http/server.h"
+
+/* Rows of GET /env, fetched at most once a minute. */
+struct env_cache;
+
+/* Filled by main: zeroed first, `engine` before the server starts, `server` as soon as it has. The
+ * strings are borrowed and may be NULL (then they are shown as null). */
+struct api {
+    struct engine *engine;
+    struct http_server *server;
+    const char *url;             /* "http://127.0.0.1:8080", for the texts that show commands */
+    const char *sqlite_version, *libmicrohttpd_version;
+    struct env_cache *env;       /* api_env.c's */
+};
+
+/* After the server has stopped and while the engine still lives. */
+void api_done(struct api *api);
+
+extern const struct http_route http_routes[];
+extern const size_t n_http_routes;
+
+#endif
