@@ -44,12 +44,14 @@ struct fixture {
     char folder[64], socket_path[96];
     /* What the fake routes see; loop thread only. */
     uint64_t durable;
-    int canary, loads_refused, streams_closed, loaded_freed, serves;
+    struct counts {
+        int canary, streams_closed, loaded_freed, serves;
+        struct http_load *load;
+    } now, seen; /* seen: the copy that the test's own thread may read, as of the last UNTIL */
     bool flag[8], load_full;
     int64_t arg;
     const char *stream_text;
     int stream_end; /* what read says once the text is out: 0 = nothing yet */
-    struct http_load *load;
     struct http_stats stats;
 };
 
@@ -94,7 +96,7 @@ static int serve_echo(void *app, struct http_request *rq, struct http_reply *rep
 static int serve_canary(void *app, struct http_request *rq, struct http_reply *reply, int64_t *key,
                         struct cail_err *err)
 {
-    fx->canary++;
+    fx->now.canary++;
     return serve_text(app, rq, reply, key, err);
 }
 
@@ -103,7 +105,7 @@ static int serve_wait(void *app, struct http_request *rq, struct http_reply *rep
 {
     int64_t n, ms;
     (void)app;
-    fx->serves++;
+    fx->now.serves++;
     if (http_part_id(rq, 0, &n, err) || http_query_int(rq, "ms", 1, 1000000, 1000000, &ms, err))
         return (int)err->code;
     if (!rq->scratch)
@@ -137,7 +139,7 @@ static ssize_t fake_read(struct http_stream *self, char *buf, size_t max)
 
 static void fake_close(struct http_stream *self)
 {
-    fx->streams_closed++;
+    fx->now.streams_closed++;
     free(self);
 }
 
@@ -162,7 +164,7 @@ static int load_rows(void *reader, const struct http_request *rq, void **ret, st
 
 static void free_rows(void *rows)
 {
-    fx->loaded_freed++;
+    fx->now.loaded_freed++;
     free(rows);
 }
 
@@ -265,7 +267,7 @@ static bool hook_load(void *app, struct http_load *load)
     (void)app;
     if (fx->load_full)
         return false;
-    fx->load = load;
+    fx->now.load = load;
     return true;
 }
 
@@ -301,6 +303,7 @@ static void on_loop(void (*fn)(struct fixture *f))
 static void take_stats(struct fixture *f)
 {
     http_server_stats(f->server, &f->stats);
+    f->seen = f->now;
 }
 
 /* Until the server is in the state: no clock, only its own figures. */
@@ -430,6 +433,11 @@ static void say(int fd, const char *text, size_t len)
     }
 }
 
+UNUSED static void say_text(int fd, const char *text)
+{
+    say(fd, text, strlen(text));
+}
+
 static struct str got;
 
 /* Reads one answer into `got`: to the end of its Content-Length, or of the stream. Returns the
@@ -463,7 +471,7 @@ static bool heard(const char *text)
 UNUSED static bool is_closed(int fd)
 {
     char c;
-    say(fd, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 43);
+    say_text(fd, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     return recv(fd, &c, 1, 0) <= 0;
 }
 
