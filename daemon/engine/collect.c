@@ -1,0 +1,390 @@
+/* After an attempt, on the worker pool: results from its log and files, artifacts with their hashes,
+ * provenance. Reads only regular files below the attempt's folder, bounded in number and size, and
+ * follows no link. */
+#include "engine/internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <nettle/sha2.h>
+
+#include "base/fsx.h"
+#include "base/jw.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "parse/parse.h"
+#include "wire/job_spec.h"
+
+enum { ARTIFACT_FILES_MAX = 1000, FOLDER_DEPTH_MAX = 8 };
+
+/* One declared result file: glob and parser. */
+struct declared {
+    char *file, *parser;
+};
+
+struct collection {
+    struct engine *e;
+    int64_t attempt_id;
+    enum exec_outcome outcome;
+    collect_done done;
+    /* Copied for the worker: it must not look at the engine. */
+    char *dir, *benchmark, *spec, *build_dir, *host, *recipe_version;
+    bool keys_cache;
+    struct declared *declared;
+    size_t n_declared;
+    int64_t log_bytes;
+    struct collected *out;
+    struct parse_out parsed;
+};
+
+void collected_free(struct collected *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n_results; i++)
+        result_done(&c->result[i]);
+    for (size_t i = 0; i < c->n_artifacts; i++)
+        artifact_done(&c->artifact[i]);
+    free(c->result);
+    free(c->artifact);
+    free(c->identity);
+    free(c->provenance);
+    free(c->note);
+    free(c);
+}
+
+static void note(struct collection *x, const char *where, const struct cail_err *err)
+{
+    x->out->flags |= JOB_FLAG_RESULTS_BAD;
+    if (!x->out->note)
+        x->out->note = mem_printf("results of %s: %s", where, err->text);
+}
+
+/* --- the log: ::cail lines, and its hash --- */
+
+static void read_log(struct collection *x, char sha[DIGEST_LEN])
+{
+    CLEANUP(mem_freep) char *path = mem_printf("%s/log", x->dir);
+    CLEANUP(fsx_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct parse_lines *lines = mem_zalloc(sizeof *lines);
+    struct sha256_ctx ctx;
+    struct cail_err err;
+    char *buf = mem_array(65536, 1);
+    ssize_t n;
+    int rc = 0;
+    sha256_init(&ctx);
+    while (fd >= 0 && (n = read(fd, buf, 65536)) > 0) {
+        sha256_update(&ctx, (size_t)n, (const uint8_t *)buf);
+        if (!rc)
+            rc = parse_lines_feed(lines, buf, (size_t)n, x->benchmark, &x->parsed, &err);
+    }
+    if (!rc)
+        rc = parse_lines_end(lines, x->benchmark, &x->parsed, &err);
+    if (!rc && lines->bad)
+        rc = err_set(&err, E_BAD_FIELD, "%s", lines->first_bad);
+    if (rc)
+        note(x, "the log", &err);
+    uint8_t raw[SHA256_DIGEST_SIZE];
+    sha256_digest(&ctx, sizeof raw, raw);
+    for (size_t i = 0; i < sizeof raw; i++)
+        snprintf(sha + 2 * i, 3, "%02x", raw[i]);
+    free(buf);
+    free(lines);
+}
+
+/* --- walking a folder of the job's making --- */
+
+typedef void (*file_fn)(struct collection *x, int fd, const char *name, const struct stat *st);
+
+static void walk(struct collection *x, int parent, const char *folder, const char *prefix, int depth,
+                 int *left, file_fn fn)
+{
+    int dfd = openat(parent, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = dfd < 0 ? NULL : fdopendir(dfd);
+    if (!d) {
+        fsx_closep(&dfd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(d)) && *left > 0;) {
+        struct stat st;
+        const char *leaf = entry->d_name;
+        CLEANUP(mem_freep) char *name = mem_printf("%s%s", prefix, leaf);
+        if (leaf[0] == '.' || strlen(name) > 255 ||
+            fstatat(dfd, leaf, &st, AT_SYMLINK_NOFOLLOW))
+            continue;
+        if (S_ISDIR(st.st_mode) && depth < FOLDER_DEPTH_MAX) {
+            CLEANUP(mem_freep) char *inner = mem_printf("%s/", name);
+            walk(x, dfd, leaf, inner, depth + 1, left, fn);
+            continue;
+        }
+        CLEANUP(fsx_closep) int fd = openat(dfd, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+                                                           O_NONBLOCK);
+        if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
+            --*left;
+            fn(x, fd, name, &st);
+        }
+    }
+    closedir(d);
+}
+
+/* --- results --- */
+
+static const char *declared_parser(const struct collection *x, const char *name, bool *ret_is)
+{
+    *ret_is = false;
+    for (size_t i = 0; i < x->n_declared; i++)
+        if (fnmatch(x->declared[i].file, name, FNM_PATHNAME) == 0) {
+            *ret_is = true;
+            return x->declared[i].parser;
+        }
+    return NULL;
+}
+
+static int read_fd(int fd, const struct stat *st, const char *name, struct str *out,
+                   struct cail_err *err)
+{
+    if (st->st_size > (off_t)RESULT_FILE_MAX)
+        return err_set(err, E_TOO_LARGE, "\"%s\" has %lld bytes; at most %llu are read", name,
+                       (long long)st->st_size, RESULT_FILE_MAX);
+    for (;;) {
+        str_reserve(out, 65536);
+        ssize_t n = read(fd, out->p + out->len, 65536);
+        if (n < 0)
+            return err_set_errno(err, E_IO, errno, "cannot read \"%s\"", name);
+        if (!n || out->len + (size_t)n > RESULT_FILE_MAX)
+            break;
+        out->len += (size_t)n;
+    }
+    out->p[out->len] = 0;
+    return 0;
+}
+
+static void take_result_file(struct collection *x, int fd, const char *name, const struct stat *st)
+{
+    CLEANUP(str_done) struct str text = STR_INIT;
+    struct cail_err err;
+    bool declared;
+    const char *wanted = declared_parser(x, name, &declared);
+    int rc = read_fd(fd, st, name, &text, &err);
+    const struct parser *p = NULL;
+    if (!rc) {
+        p = wanted ? parse_find(wanted) : parse_detect(text.p, text.len);
+        if (!p)
+            rc = wanted ? err_set(&err, E_BAD_FIELD, "there is no parser \"%s\"", wanted)
+                        : err_set(&err, E_BAD_FIELD, "no parser knows its format");
+    }
+    if (!rc)
+        rc = p->parse(text.p, text.len, x->benchmark, &x->parsed, &err);
+    if (rc)
+        note(x, name, &err);
+}
+
+/* --- artifacts --- */
+
+static void take_artifact(struct collection *x, int fd, const char *name, const struct stat *st)
+{
+    struct collected *c = x->out;
+    struct sha256_ctx ctx;
+    uint8_t raw[SHA256_DIGEST_SIZE];
+    char *buf = mem_array(65536, 1);
+    ssize_t n;
+    sha256_init(&ctx);
+    while ((n = read(fd, buf, 65536)) > 0)
+        sha256_update(&ctx, (size_t)n, (const uint8_t *)buf);
+    free(buf);
+    sha256_digest(&ctx, sizeof raw, raw);
+    c->artifact = mem_grow(c->artifact, c->n_artifacts + 1, sizeof *c->artifact);
+    struct artifact *a = &c->artifact[c->n_artifacts++];
+    memset(a, 0, sizeof *a);
+    a->name = mem_strdup(name);
+    a->bytes = st->st_size;
+    for (size_t i = 0; i < sizeof raw; i++)
+        snprintf(a->sha256 + 2 * i, 3, "%02x", raw[i]);
+    struct job_spec spec;
+    if (!strstr(x->spec, "\"artifacts\"") || job_spec_read(x->spec, &spec, NULL))
+        return;
+    for (size_t i = 0; i < spec.n_artifacts; i++)
+        if (spec.artifacts[i].diff && fnmatch(spec.artifacts[i].path, name, FNM_PATHNAME) == 0)
+            a->diff = true;
+    job_spec_done(&spec);
+}
+
+/* --- provenance --- */
+
+static void first_line(const char *path, char *out, size_t len)
+{
+    CLEANUP(fsx_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, len - 1);
+    out[n > 0 ? n : 0] = 0;
+    out[strcspn(out, "\n")] = 0;
+}
+
+static void identity_doc(struct jw *w, const struct collected *c)
+{
+    jw_key(w, "identity");
+    jw_open(w, '[');
+    const char *p = c->identity, *end = p ? p + c->identity_len : NULL;
+    while (p && p < end) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p));
+        size_t n = nl ? (size_t)(nl - p) : (size_t)(end - p);
+        if (n)
+            jw_strn(w, p, n);
+        p += n + 1;
+    }
+    jw_close(w, ']');
+}
+
+static void provenance(struct collection *x, const char *log_sha)
+{
+    struct str s = STR_INIT;
+    struct jw w = JW(&s);
+    struct utsname u;
+    char text[256];
+    double load[3] = {-1, -1, -1};
+    jw_open(&w, '{');
+    jw_kstr(&w, "host", x->host);
+    if (!uname(&u)) {
+        jw_kstr(&w, "kernel", u.release);
+        jw_kstr(&w, "machine", u.machine);
+    }
+    jw_kint(&w, "cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
+    first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof text);
+    jw_kstr(&w, "governor", *text ? text : NULL);
+    if (getloadavg(load, 3) == 3)
+        jw_kreal(&w, "load_1m_at_end", load[0]);
+    jw_kstr(&w, "log_sha256", log_sha);
+    jw_kint(&w, "log_bytes", x->log_bytes);
+    if (x->recipe_version)
+        jw_kstr(&w, "recipe_version", x->recipe_version);
+    identity_doc(&w, x->out);
+    jw_close(&w, '}');
+    x->out->provenance = str_take(&s);
+}
+
+static void read_identity(struct collection *x)
+{
+    if (!x->keys_cache)
+        return;
+    CLEANUP(mem_freep) char *path = mem_printf("%s/cache-key", x->dir);
+    CLEANUP(str_done) struct str text = STR_INIT;
+    struct cail_err err;
+    if (fsx_read(path, 65536, &text, &err)) {
+        note(x, "cache-key", &err);
+        return;
+    }
+    x->out->identity_len = text.len;
+    x->out->identity = str_take(&text);
+}
+
+/* --- the whole --- */
+
+static void collect_work(void *arg)
+{
+    struct collection *x = arg;
+    char log_sha[DIGEST_LEN] = "";
+    int left = ARTIFACT_FILES_MAX;
+    CLEANUP(fsx_closep) int dir = open(x->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    x->out->built_bytes = -1;
+    read_log(x, log_sha);
+    if (dir >= 0) {
+        walk(x, dir, "results", "", 0, &left, take_result_file);
+        left = ARTIFACT_FILES_MAX;
+        walk(x, dir, "artifacts", "", 0, &left, take_artifact);
+    }
+    read_identity(x);
+    provenance(x, log_sha);
+    if (x->build_dir)
+        x->out->built_bytes = fsx_tree_bytes(x->build_dir);
+    x->out->result = x->parsed.result;
+    x->out->n_results = x->parsed.n;
+    memset(&x->parsed, 0, sizeof x->parsed);
+}
+
+static void collection_free(struct collection *x)
+{
+    for (size_t i = 0; i < x->n_declared; i++) {
+        free(x->declared[i].file);
+        free(x->declared[i].parser);
+    }
+    free(x->declared);
+    free(x->dir);
+    free(x->benchmark);
+    free(x->spec);
+    free(x->build_dir);
+    free(x->host);
+    free(x->recipe_version);
+    free(x);
+}
+
+static void collect_finished(void *arg)
+{
+    struct collection *x = arg;
+    x->done(x->e, x->attempt_id, x->outcome, x->out);
+    collection_free(x);
+}
+
+static void declare(struct collection *x, const char *file, const char *parser)
+{
+    x->declared = mem_grow(x->declared, x->n_declared + 1, sizeof *x->declared);
+    x->declared[x->n_declared].file = mem_strdup(file);
+    x->declared[x->n_declared++].parser = mem_strdup(parser);
+}
+
+static void declare_all(struct collection *x, const struct job *j, const struct recipe *r)
+{
+    for (size_t i = 0; r && i < r->n_results; i++)
+        declare(x, r->result[i].file, r->result[i].parser);
+    struct job_spec spec;
+    if (!strstr(j->spec, "\"results_spec\"") || job_spec_read(j->spec, &spec, NULL))
+        return;
+    for (size_t i = 0; i < spec.n_results; i++)
+        declare(x, spec.results[i].file, spec.results[i].parser);
+    job_spec_done(&spec);
+}
+
+void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, collect_done done)
+{
+    struct job *j = r->job;
+    const struct recipe *recipe = j->recipe ? catalogue_find(e->catalogue, j->recipe) : NULL;
+    bool has_step = recipe && (size_t)j->step < recipe->n_steps;
+    struct collection *x = mem_zalloc(sizeof *x);
+    x->e = e;
+    x->attempt_id = r->attempt_id;
+    x->outcome = outcome;
+    x->done = done;
+    x->dir = mem_strdup(j->attempt->dir);
+    x->benchmark = mem_strdup(j->name);
+    x->spec = mem_strdup(j->spec);
+    x->host = mem_strdup(e->host);
+    x->log_bytes = j->attempt->end.log_bytes;
+    x->recipe_version = recipe ? mem_strdup(recipe->version) : NULL;
+    x->keys_cache = has_step && recipe->step[j->step].keys_cache;
+    if (has_step && recipe->step[j->step].cached)
+        x->build_dir = cache_dir(e, j);
+    declare_all(x, j, recipe);
+    x->out = mem_zalloc(sizeof *x->out);
+    engine_work(e, collect_work, collect_finished, x);
+}
+
+/* rmdir of a folder that holds nothing tells that there is nothing, and tidies up. */
+bool collect_is_needless(struct engine *e, struct run *r)
+{
+    (void)e;
+    struct job *j = r->job;
+    if (j->attempt->end.log_bytes || j->recipe)
+        return false;
+    CLEANUP(mem_freep) char *results = mem_printf("%s/results", j->attempt->dir);
+    CLEANUP(mem_freep) char *artifacts = mem_printf("%s/artifacts", j->attempt->dir);
+    bool none = rmdir(results) == 0 || errno == ENOENT;
+    return (rmdir(artifacts) == 0 || errno == ENOENT) && none;
+}

@@ -1,0 +1,228 @@
+/* Private to engine/: the state that the loop thread owns, and who changes what.
+ *
+ *   pump.c       the open batch, its effects, when they leave
+ *   commands.c   what clients ask of jobs, groups and queues
+ *   submit.c     requests become jobs
+ *   run.c        decisions become attempts; launching
+ *   launch.c     what a job is started with: argv, environment, folders
+ *   ending.c     an attempt's end becomes the job's next state
+ *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
+ *   tail.c       progress and readiness from growing logs
+ *   cache.c      the build cache
+ *   catalogue.c  recipes on disk
+ *   feed.c       live events
+ *   keep.c       retention
+ *   engine.c     opening, loading, adopting, closing */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include <sched.h>
+
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "exec/exec.h"
+#include "model/move.h"
+#include "recipe/recipe.h"
+
+/* What leaves once a batch is durable, in the order in which it was added. */
+enum effect_kind {
+    EFFECT_LAUNCH,  /* id = job: start its attempt, or void it when it was canceled meanwhile */
+    EFFECT_STOP,    /* id = attempt, arg = grace_ms */
+    EFFECT_PUBLISH, /* text = event data, name, id = job */
+    EFFECT_WAKE,    /* id = job */
+    EFFECT_FORGET,  /* id = job: free it if it is finished */
+    EFFECT_REMOVE,  /* text = folder, removed on the worker pool */
+};
+
+struct effect {
+    enum effect_kind kind;
+    int64_t id, arg;
+    const char *name;
+    char *text;
+    size_t len;
+    struct effect *next;
+};
+
+struct pending { /* a batch and what waits for it */
+    struct store_batch *batch;
+    uint64_t seq;
+    struct effect *first, *last;
+};
+
+/* A live attempt. */
+struct run {
+    int64_t attempt_id;
+    struct job *job;
+    struct sched_lease lease;
+    bool launched; /* exec knows it */
+    bool ended;    /* being collected */
+    /* tail.c */
+    int64_t log_at;      /* bytes looked at */
+    int64_t progress_from, progress_from_mono_us; /* first figure seen, for the ETA; -1 = none */
+    UT_hash_handle hh;
+};
+
+struct idem {
+    char *key; /* "<uid>:<key>" */
+    char body_sha256[65];
+    int64_t job, group, at_us;
+    UT_hash_handle hh;
+};
+
+struct feed;
+struct catalogue;
+
+struct engine {
+    uv_loop_t *loop;
+    struct engine_config config; /* strings owned */
+    struct engine_listener listener;
+    struct store *store;
+    struct exec *exec;
+    const struct exec_ops *exec_ops;
+    struct sched *sched;
+    struct catalogue *catalogue;
+    struct feed *feed;
+    struct job *jobs;
+    struct group *groups;
+    struct queue *queues;
+    struct run *runs; /* by attempt_id */
+    struct idem *idems;
+    size_t n_idems;
+    struct cache_entry *cache;
+    struct store_ids ids; /* largest used */
+    char boot_id[BOOT_ID_LEN];
+    char host[256];
+    char *url;
+
+    struct pending open, flying;
+    bool is_flying;
+    uint64_t durable;
+    struct effect *free_effects;
+
+    bool dirty;    /* ask the scheduler */
+    bool paused, draining, disk_full, failed, failed_once, closing, loading;
+    int64_t n_live;
+    int log_watchers;
+    unsigned works;       /* on the worker pool now */
+    bool tail_busy;
+    uint64_t pinned_cpus[CPU_SETSIZE / 64]; /* bit per cpu: held by a benchmark */
+
+    uv_async_t store_wake;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t sched_timer, tail_timer, minute_timer;
+    int handles; /* open uv handles, for close */
+
+    struct engine_stats stats;
+    int64_t poll_left_mono_us; /* when the loop came back from its poll */
+};
+
+/* pump.c */
+struct store_batch *pump_batch(struct engine *e); /* the open one */
+void pump_effect(struct engine *e, enum effect_kind kind, int64_t id, int64_t arg);
+void pump_publish(struct engine *e, const char *name, int64_t job, char *text, size_t len);
+void pump_remove(struct engine *e, const char *folder);
+void pump_flush(struct engine *e); /* decide, then hand the batch over if the store is idle */
+void pump_drop(struct engine *e, struct pending *p); /* after a failed commit */
+void pump_start(struct engine *e);
+
+/* commands.c */
+/* The only way a job's state changes here: move, counts, row, event. */
+void job_to(struct engine *e, struct job *j, enum job_state to, const char *reason);
+/* The live event alone. */
+void job_announce(struct engine *e, const struct job *j);
+/* Row and event, nothing else: something besides the state changed. */
+void job_touched(struct engine *e, struct job *j);
+/* job_to a terminal state and all that follows: dependants, group, waits, memory. */
+void job_finish(struct engine *e, struct job *j, enum job_state to, const char *reason);
+struct group *group_of(struct engine *e, const struct job *j);
+
+/* run.c */
+void run_decide(struct engine *e);             /* ask the scheduler and apply */
+/* Its build is in the cache: go past the cached steps, holding nothing. */
+void run_pass_cached(struct engine *e, struct job *j);
+void run_launch(struct engine *e, int64_t job_id);
+struct run *run_find(struct engine *e, int64_t attempt_id);
+struct run *run_add(struct engine *e, struct job *j, const struct sched_lease *lease);
+void run_drop(struct engine *e, struct run *r);
+void run_pin(struct engine *e, struct job *j, struct attempt *a);
+void run_unpin(struct engine *e, const struct attempt *a);
+void run_repin(struct engine *e, const struct attempt *a); /* of an adopted attempt */
+
+/* launch.c */
+struct launch; /* owned strings behind an exec_spec */
+int launch_prepare(struct engine *e, struct job *j, struct launch **ret, struct exec_spec *spec,
+                   struct cail_err *err) NODISCARD;
+void launch_free(struct launch *l);
+/* needs of j->step, from the spec that was sealed at submit. */
+void launch_step_needs(struct job *j);
+/* Where the job's build goes: its own build_root, or the configured one. Caller frees. */
+char *launch_build_root(struct engine *e, const struct job *j);
+char *attempt_dir(struct engine *e, const struct job *j, int32_t number);
+char *job_dir(struct engine *e, int64_t job_id);
+
+/* ending.c */
+void ending_started(void *engine, int64_t attempt_id, int64_t at_us);
+void ending_ended(void *engine, int64_t attempt_id, enum exec_outcome outcome,
+                  const struct attempt_end *end);
+/* The attempt never ran because start failed. */
+void ending_start_failed(struct engine *e, struct run *r, const struct cail_err *why);
+
+/* collect.c */
+struct collected {
+    struct result *result;
+    size_t n_results;
+    struct artifact *artifact;
+    size_t n_artifacts;
+    char *identity; /* the step's cache-key file, NULL = none */
+    size_t identity_len;
+    char *provenance;
+    uint32_t flags;     /* JOB_FLAG_* to set */
+    char *note;         /* what was wrong with the results, NULL = nothing */
+    int64_t built_bytes; /* size of CAIL_BUILD_DIR after a cached step */
+};
+void collected_free(struct collected *c);
+/* Collect on the worker pool, then done(e, attempt_id, outcome, collected) on the loop. */
+typedef void (*collect_done)(struct engine *e, int64_t attempt_id, enum exec_outcome outcome,
+                             struct collected *c);
+void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, collect_done done);
+/* Nothing to collect: no output, no files. Removes the empty folders. */
+bool collect_is_needless(struct engine *e, struct run *r);
+
+/* tail.c */
+void tail_tick(struct engine *e);
+
+/* cache.c */
+enum cache_answer { CACHE_MISS, CACHE_HIT, CACHE_WAIT };
+/* The job stands before a cached step: is its build there? On a hit the entry's use is recorded; on
+ * CACHE_WAIT *ret_builder is the job that builds it now. */
+enum cache_answer cache_look(struct engine *e, struct job *j, int64_t *ret_builder);
+void cache_begin(struct engine *e, struct job *j);  /* its cached step starts */
+void cache_built(struct engine *e, struct job *j, int64_t bytes);
+void cache_abandon(struct engine *e, struct job *j); /* its cached step failed: half-done files stay for a resume */
+/* Give the job its key after the step that keys the cache. */
+void cache_set_key(struct engine *e, struct job *j, const char *identity, size_t len);
+/* <build_root>/cache/<recipe>-<key16>; NULL when the job has no key. Caller frees. */
+char *cache_dir(struct engine *e, const struct job *j);
+
+/* catalogue.c */
+struct catalogue *catalogue_open(const char *dir);
+void catalogue_close(struct catalogue *c);
+/* Reads the folders again when they changed, at most every 2 s. Borrowed until the next find. */
+const struct recipe *catalogue_find(struct catalogue *c, const char *name);
+const char *catalogue_near(struct catalogue *c, const char *name);
+void catalogue_json(struct catalogue *c, struct str *out);
+
+/* feed.c */
+struct feed *feed_new(void);
+void feed_free(struct feed *f);
+bool feed_has_readers(const struct feed *f);
+void feed_push(struct feed *f, const char *name, int64_t job, const char *data, size_t len);
+
+/* keep.c */
+void keep_tick(struct engine *e);
+
+#endif

@@ -1,0 +1,318 @@
+/* What a job is started with: its folders, argv and environment. A recipe's step gets a clean
+ * environment; a command or script gets what its client sent over the same base. */
+#include "engine/internal.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fsx.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "wire/job_spec.h"
+#include "wire/json.h"
+
+struct launch {
+    struct job_spec spec;
+    char **env; /* owned, NULL-terminated */
+    size_t n_env, cap_env;
+    const char *argv[4];
+    char *owned[8]; /* strings behind argv and cwd */
+    size_t n_owned;
+};
+
+static const char *own(struct launch *l, char *text)
+{
+    BUG_ON(l->n_owned == ARRAY_LEN(l->owned));
+    l->owned[l->n_owned++] = text;
+    return text;
+}
+
+void launch_free(struct launch *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->n_env; i++)
+        free(l->env[i]);
+    free(l->env);
+    for (size_t i = 0; i < l->n_owned; i++)
+        free(l->owned[i]);
+    job_spec_done(&l->spec);
+    free(l);
+}
+
+/* Attempts share folders of 1,000, so that no folder grows without end. */
+char *attempt_dir(struct engine *e, const struct job *j, int32_t number)
+{
+    return mem_printf("%s/attempts/%lld/%lld-%d", e->config.state_dir, (long long)(j->id / 1000),
+                      (long long)j->id, (int)number);
+}
+
+char *job_dir(struct engine *e, int64_t job_id)
+{
+    return mem_printf("%s/jobs/%lld", e->config.state_dir, (long long)job_id);
+}
+
+char *launch_build_root(struct engine *e, const struct job *j)
+{
+    struct job_spec spec;
+    if (!strstr(j->spec, "\"build_root\"") || job_spec_read(j->spec, &spec, NULL))
+        return mem_strdup(e->config.build_root);
+    char *root = mem_strdup(spec.build_root ? spec.build_root : e->config.build_root);
+    job_spec_done(&spec);
+    return root;
+}
+
+void launch_step_needs(struct job *j)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    struct jpath at = {.len = 0};
+    struct cail_err err;
+    if (json_read(j->spec, strlen(j->spec), &v, &err))
+        return;
+    json_t *needs = json_array_get(json_object_get(v, "step_needs"), (size_t)j->step);
+    struct needs n = {.cpus = 1};
+    if (needs && !json_get_needs(needs, &at, &n, &err))
+        needs_copy(&j->needs, &n);
+    needs_done(&n);
+}
+
+/* --- environment: the later word wins --- */
+
+static size_t key_len(const char *pair)
+{
+    return (size_t)(strchrnul(pair, '=') - pair);
+}
+
+static void put_pair(struct launch *l, char *pair)
+{
+    size_t len = key_len(pair);
+    for (size_t i = 0; i < l->n_env; i++)
+        if (key_len(l->env[i]) == len && strncmp(l->env[i], pair, len) == 0) {
+            free(l->env[i]);
+            l->env[i] = pair;
+            return;
+        }
+    if (l->n_env + 2 > l->cap_env) {
+        l->cap_env = l->cap_env ? 2 * l->cap_env : 32;
+        l->env = mem_grow(l->env, l->cap_env, sizeof *l->env);
+    }
+    l->env[l->n_env++] = pair;
+    l->env[l->n_env] = NULL;
+}
+
+static void put(struct launch *l, const char *key, const char *value)
+{
+    put_pair(l, mem_printf("%s=%s", key, value));
+}
+
+static void put_int(struct launch *l, const char *key, int64_t value)
+{
+    put_pair(l, mem_printf("%s=%lld", key, (long long)value));
+}
+
+static void put_base(struct launch *l)
+{
+    const char *home = getenv("HOME"), *user = getenv("USER"), *tmp = getenv("TMPDIR");
+    put(l, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    put(l, "LANG", "C.UTF-8");
+    put(l, "HOME", home ? home : "/");
+    put(l, "USER", user ? user : "root");
+    put(l, "TMPDIR", tmp ? tmp : "/tmp");
+}
+
+static void put_gpus(struct engine *e, struct launch *l, const struct sched_lease *lease)
+{
+    CLEANUP(str_done) struct str uuids = STR_INIT;
+    const struct sched_gpu *gpus;
+    size_t n = sched_gpus(e->sched, &gpus);
+    for (int32_t i = 0; i < lease->n_gpus; i++)
+        if ((size_t)lease->gpu[i] < n)
+            str_addf(&uuids, "%s%s", uuids.len ? "," : "", gpus[lease->gpu[i]].uuid);
+    /* An empty list hides every card from a job that leased none. */
+    put(l, "CUDA_VISIBLE_DEVICES", uuids.p ? uuids.p : "");
+    put(l, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+    put(l, "CAIL_GPU_UUIDS", uuids.p ? uuids.p : "");
+}
+
+static void put_job(struct engine *e, struct launch *l, const struct job *j, const struct run *r,
+                    const char *build_root)
+{
+    const struct attempt *a = j->attempt;
+    put_int(l, "CAIL_JOB_ID", j->id);
+    put_int(l, "CAIL_ATTEMPT", a->number);
+    put(l, "CAIL_ATTEMPT_DIR", a->dir);
+    put_pair(l, mem_printf("CAIL_ARTIFACTS=%s/artifacts", a->dir));
+    put_pair(l, mem_printf("CAIL_RESULTS=%s/results", a->dir));
+    put(l, "CAIL_BUILD_ROOT", build_root);
+    put(l, "CAIL_URL", e->url ? e->url : "");
+    put(l, "CAIL_TOKEN", a->token);
+    put_int(l, "CAIL_CPUS", a->granted_cpus);
+    put_gpus(e, l, &r->lease);
+}
+
+/* "name min package optional" lines for the preflight of recipes/lib/step.sh. */
+static char *requires_text(const struct recipe *r)
+{
+    struct str s = STR_INIT;
+    for (size_t i = 0; i < r->n_tools; i++)
+        str_addf(&s, "%s %s %s %s\n", r->tool[i].name, r->tool[i].min ? r->tool[i].min : "-",
+                 r->tool[i].package ? r->tool[i].package : "-",
+                 r->tool[i].optional ? "optional" : "required");
+    return str_take(&s);
+}
+
+static void put_recipe(struct engine *e, struct launch *l, const struct job *j,
+                       const struct recipe *r)
+{
+    CLEANUP(mem_freep) char *dir = job_dir(e, j->id);
+    CLEANUP(mem_freep) char *requires = requires_text(r);
+    CLEANUP(mem_freep) char *build = cache_dir(e, j);
+    put(l, "CAIL_RECIPE", r->name);
+    put(l, "CAIL_RECIPE_DIR", r->dir);
+    put(l, "CAIL_RECIPES", e->config.recipes_dir);
+    put_pair(l, mem_printf("CAIL_LIB=%s/lib", e->config.recipes_dir));
+    put(l, "CAIL_TOOLS", e->config.tools_dir ? e->config.tools_dir : "");
+    put(l, "CAIL_STEP", r->step[j->step].name);
+    put(l, "CAIL_JOB_DIR", dir);
+    put(l, "CAIL_REQUIRES", requires);
+    put_int(l, "CAIL_DISK_MIB", r->disk_mib);
+    if (build && r->step[j->step].cached)
+        put(l, "CAIL_BUILD_DIR", build);
+    for (size_t i = 0; i < e->config.n_upstreams; i++) {
+        char key[128];
+        snprintf(key, sizeof key, "CAIL_UPSTREAM_%s_URL", e->config.upstreams[i].name);
+        for (char *c = key; *c; c++)
+            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c == '-' ? '_' : *c);
+        put(l, key, e->config.upstreams[i].url);
+    }
+    for (char **name = r->env_pass; name && *name; name++)
+        if (getenv(*name))
+            put(l, *name, getenv(*name));
+    char **params = recipe_env(l->spec.params);
+    for (char **p = params; *p; p++)
+        put_pair(l, mem_strdup(*p));
+    recipe_env_free(params);
+    if (l->spec.worktree)
+        put(l, "CAIL_SOURCE_WORKTREE", l->spec.worktree);
+}
+
+static int make_folders(struct engine *e, const struct job *j, const char *build_root,
+                        struct cail_err *err)
+{
+    static const char *const parts[] = {"", "/artifacts", "/results"};
+    CLEANUP(mem_freep) char *parent = mem_printf("%s/attempts/%lld", e->config.state_dir,
+                                                 (long long)(j->id / 1000));
+    if (mkdir(parent, 0700) && errno != EEXIST) {
+        int rc = fsx_mkdirs(parent, 0700, err);
+        if (rc)
+            return rc;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        CLEANUP(mem_freep) char *dir = mem_printf("%s%s", j->attempt->dir, parts[i]);
+        if (mkdir(dir, 0700) && errno != EEXIST)
+            return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno,
+                                 "cannot make the folder '%s'", dir);
+    }
+    if (!j->recipe)
+        return 0;
+    CLEANUP(mem_freep) char *dir = job_dir(e, j->id);
+    CLEANUP(mem_freep) char *build = cache_dir(e, j);
+    CLEANUP(mem_freep) char *marker = mem_printf("%s/.cail-build-root", build_root);
+    int rc = fsx_mkdirs(dir, 0700, err);
+    if (!rc)
+        rc = fsx_mkdirs(build_root, 0755, err);
+    if (!rc && access(marker, F_OK))
+        rc = fsx_write_atomic(marker, "cail\n", 5, 0644, false, err);
+    if (!rc && build)
+        rc = fsx_mkdirs(build, 0755, err);
+    return rc;
+}
+
+/* A script is a file of the attempt, run by bash unless its first line names another interpreter. */
+static int script_argv(struct launch *l, const struct job *j, struct cail_err *err)
+{
+    const char *script = l->spec.script;
+    const char *path = own(l, mem_printf("%s/script", j->attempt->dir));
+    int rc = fsx_write_atomic(path, script, strlen(script), 0700, false, err);
+    if (rc)
+        return rc;
+    bool interpreter = strncmp(script, "#!", 2) == 0;
+    size_t i = 0;
+    if (!interpreter)
+        l->argv[i++] = "/bin/bash";
+    l->argv[i++] = path;
+    l->argv[i] = NULL;
+    return 0;
+}
+
+static void recipe_argv(struct engine *e, struct launch *l, const struct recipe *r, int32_t step)
+{
+    l->argv[0] = "/bin/bash";
+    l->argv[1] = own(l, mem_printf("%s/lib/step.sh", e->config.recipes_dir));
+    l->argv[2] = own(l, mem_printf("%s/%s", r->dir, r->step[step].run));
+    l->argv[3] = NULL;
+}
+
+static int pick_argv(struct engine *e, struct launch *l, struct job *j, struct exec_spec *spec,
+                     struct cail_err *err)
+{
+    spec->argv = l->argv;
+    if (l->spec.argv) {
+        spec->argv = (const char *const *)l->spec.argv;
+        return 0;
+    }
+    if (l->spec.script)
+        return script_argv(l, j, err);
+    const struct recipe *r = catalogue_find(e->catalogue, j->recipe);
+    if (!r || (size_t)j->step >= r->n_steps)
+        return err_set(err, E_NOT_FOUND, "its recipe \"%s\" is gone", j->recipe);
+    put_recipe(e, l, j, r);
+    recipe_argv(e, l, r, j->step);
+    if (!strstr(j->spec, r->version))
+        j->flags |= JOB_FLAG_RECIPE_CHANGED;
+    if (r->step[j->step].timeout_s)
+        spec->wall_ms = r->step[j->step].timeout_s * 1000;
+    return 0;
+}
+
+int launch_prepare(struct engine *e, struct job *j, struct launch **ret, struct exec_spec *spec,
+                   struct cail_err *err)
+{
+    struct launch *l = *ret = mem_zalloc(sizeof *l);
+    struct attempt *a = j->attempt;
+    struct run *r = run_find(e, a->id);
+    memset(spec, 0, sizeof *spec);
+    int rc = job_spec_read(j->spec, &l->spec, err);
+    if (rc)
+        return rc;
+    char *build_root = mem_strdup(l->spec.build_root ? l->spec.build_root : e->config.build_root);
+    own(l, build_root);
+    rc = make_folders(e, j, build_root, err);
+    if (rc)
+        return rc;
+    put_base(l);
+    for (char **pair = l->spec.env; *pair; pair++)
+        put_pair(l, mem_strdup(*pair));
+    put_job(e, l, j, r, build_root);
+    spec->wall_ms = j->timeout_s * 1000;
+    rc = pick_argv(e, l, j, spec, err);
+    spec->attempt_id = a->id;
+    spec->token = a->token;
+    spec->boot_id = a->boot_id;
+    spec->dir = a->dir;
+    spec->env = (const char *const *)l->env;
+    spec->cwd = l->spec.cwd ? l->spec.cwd : a->dir;
+    spec->idle_ms = l->spec.idle_timeout_s * 1000;
+    spec->grace_ms = JOB_GRACE_DEFAULT_MS;
+    spec->log_cap_bytes = e->config.log_cap_bytes;
+    spec->cpu_list = a->cpu_list;
+    spec->memory_mib = j->needs.memory_mib;
+    spec->counters = j->kind == KIND_BENCHMARK;
+    return rc;
+}

@@ -1,0 +1,239 @@
+/* Decisions become attempts. */
+#include "engine/internal.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+
+enum { DECISIONS_MAX = 64 };
+
+struct run *run_find(struct engine *e, int64_t attempt_id)
+{
+    struct run *r;
+    HASH_FIND(hh, e->runs, &attempt_id, sizeof attempt_id, r);
+    return r;
+}
+
+struct run *run_add(struct engine *e, struct job *j, const struct sched_lease *lease)
+{
+    struct run *r = mem_zalloc(sizeof *r);
+    r->attempt_id = j->attempt->id;
+    r->job = j;
+    r->lease = *lease;
+    r->progress_from = -1;
+    HASH_ADD(hh, e->runs, attempt_id, sizeof r->attempt_id, r);
+    return r;
+}
+
+void run_drop(struct engine *e, struct run *r)
+{
+    HASH_DEL(e->runs, r);
+    free(r);
+}
+
+/* --- pinning: a benchmark gets cpus that no other benchmark has, the highest first --- */
+
+void run_pin(struct engine *e, struct job *j, struct attempt *a)
+{
+    if (j->kind != KIND_BENCHMARK)
+        return;
+    cpu_set_t set;
+    CLEANUP(str_done) struct str list = STR_INIT;
+    int32_t want = a->granted_cpus;
+    if (sched_getaffinity(0, sizeof set, &set))
+        return;
+    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && want; cpu--) {
+        uint64_t *word = &e->pinned_cpus[cpu / 64], bit = UINT64_C(1) << (cpu % 64);
+        if (!CPU_ISSET(cpu, &set) || (*word & bit))
+            continue;
+        *word |= bit;
+        str_addf(&list, "%s%d", list.len ? "," : "", cpu);
+        want--;
+    }
+    if (list.len)
+        a->cpu_list = str_take(&list);
+}
+
+static void set_pins(struct engine *e, const struct attempt *a, bool on)
+{
+    for (const char *p = a->cpu_list; p && *p;) {
+        char *end;
+        long cpu = strtol(p, &end, 10);
+        if (end == p || cpu < 0 || cpu >= CPU_SETSIZE)
+            return;
+        uint64_t bit = UINT64_C(1) << (cpu % 64);
+        if (on)
+            e->pinned_cpus[cpu / 64] |= bit;
+        else
+            e->pinned_cpus[cpu / 64] &= ~bit;
+        p = *end ? end + 1 : end;
+    }
+}
+
+void run_unpin(struct engine *e, const struct attempt *a)
+{
+    set_pins(e, a, false);
+}
+
+void run_repin(struct engine *e, const struct attempt *a)
+{
+    set_pins(e, a, true);
+}
+
+/* --- starting --- */
+
+static void begin_attempt(struct engine *e, struct job *j, const struct sched_lease *lease)
+{
+    int64_t now = clock_wall_us();
+    struct attempt *a = j->attempt = attempt_new();
+    a->id = ++e->ids.attempt;
+    a->job_id = j->id;
+    a->number = ++j->attempts_used;
+    a->step = j->step;
+    a->state = ATTEMPT_STARTING;
+    a->created_at_us = now;
+    a->granted_cpus = lease->cpus;
+    rnd_token(a->token);
+    snprintf(a->boot_id, sizeof a->boot_id, "%s", e->boot_id);
+    a->executor = mem_strdup(e->exec_ops->name);
+    a->dir = attempt_dir(e, j, a->number);
+    run_pin(e, j, a);
+    j->tries_used++;
+    j->progress.total = 0;
+    if (!j->started_at_us)
+        j->started_at_us = now;
+    store_put_attempt(pump_batch(e), a, true);
+    struct sched_gpu const *gpus;
+    size_t n = sched_gpus(e->sched, &gpus);
+    for (int32_t i = 0; i < lease->n_gpus; i++)
+        if ((size_t)lease->gpu[i] < n)
+            store_put_lease(pump_batch(e), a->id, "gpu", gpus[lease->gpu[i]].uuid, now);
+}
+
+/* The step's build is in the cache: go past the cached steps without holding anything. */
+void run_pass_cached(struct engine *e, struct job *j)
+{
+    const struct recipe *r = catalogue_find(e->catalogue, j->recipe);
+    int32_t step = j->step;
+    while (r && step < j->n_steps && (size_t)step < r->n_steps && r->step[step].cached)
+        step++;
+    j->cached = true;
+    e->stats.cache_hits++;
+    if (step == j->n_steps || !r) {
+        j->exit_code = 0;
+        if (!j->started_at_us)
+            j->started_at_us = clock_wall_us();
+        job_finish(e, j, JOB_SUCCEEDED, "answered from the build cache");
+        return;
+    }
+    j->step = step;
+    sched_changed(e->sched, j);
+    job_touched(e, j);
+}
+
+static void wait_for_builder(struct engine *e, struct job *j, int64_t builder)
+{
+    /* In memory alone: after a restart the cache is looked at again when it would start. */
+    j->after = mem_grow(j->after, (size_t)j->n_after + 1, sizeof *j->after);
+    j->after[j->n_after++] = (struct after){builder, AFTER_FINISHED, false};
+    sched_remove(e->sched, j);
+    model_set(&j->reason, "the same build is under way in another job");
+    sched_add(e->sched, j);
+    job_announce(e, j);
+}
+
+static void start(struct engine *e, struct job *j, const struct sched_lease *lease)
+{
+    const struct recipe *r = j->recipe ? catalogue_find(e->catalogue, j->recipe) : NULL;
+    if (j->recipe && (!r || (size_t)j->step >= r->n_steps)) {
+        job_finish(e, j, JOB_FAILED, "its recipe is gone or has other steps now");
+        return;
+    }
+    if (r && r->step[j->step].cached) {
+        int64_t builder;
+        switch (cache_look(e, j, &builder)) {
+        case CACHE_HIT:
+            run_pass_cached(e, j);
+            return;
+        case CACHE_WAIT:
+            wait_for_builder(e, j, builder);
+            return;
+        case CACHE_MISS:
+            cache_begin(e, j);
+            break;
+        }
+    }
+    begin_attempt(e, j, lease);
+    sched_started(e->sched, j, lease, clock_wall_us());
+    run_add(e, j, lease);
+    e->stats.started++;
+    job_to(e, j, JOB_RUNNING, NULL);
+    pump_effect(e, EFFECT_LAUNCH, j->id, 0);
+}
+
+static void apply(struct engine *e, const struct sched_decision *d)
+{
+    char text[80];
+    switch (d->verdict) {
+    case SCHED_START:
+        start(e, d->job, &d->lease);
+        break;
+    case SCHED_DEP_FAILED:
+        d->job->blocked_by = d->blocker;
+        snprintf(text, sizeof text, "job %lld, which it comes after, did not end as asked",
+                 (long long)d->blocker);
+        job_finish(e, d->job, JOB_DEP_FAILED, text);
+        break;
+    case SCHED_WAIT_TIMED_OUT:
+        job_finish(e, d->job, JOB_TIMED_OUT, "waited longer than max_wait_s for a quiet machine");
+        break;
+    case SCHED_FAIL_FAST:
+        snprintf(text, sizeof text, "fail_fast: job %lld of its group failed",
+                 (long long)d->blocker);
+        job_finish(e, d->job, JOB_CANCELED, text);
+        break;
+    }
+}
+
+void run_decide(struct engine *e)
+{
+    struct sched_decision d[DECISIONS_MAX];
+    size_t n;
+    e->dirty = false;
+    do {
+        n = sched_decide(e->sched, clock_wall_us(), d, DECISIONS_MAX);
+        for (size_t i = 0; i < n; i++)
+            apply(e, &d[i]);
+    } while (n == DECISIONS_MAX);
+    if (n)
+        e->dirty = true; /* what was just applied may settle others */
+}
+
+void run_launch(struct engine *e, int64_t job_id)
+{
+    struct job *j = engine_job(e, job_id);
+    struct run *r = j && j->attempt ? run_find(e, j->attempt->id) : NULL;
+    if (!r || r->launched)
+        return;
+    r->launched = true;
+    struct attempt *a = j->attempt;
+    if (j->cancel_requested) {
+        struct exec_ref ref = {a->id, a->token, a->boot_id, a->dir};
+        e->exec_ops->set_void(e->exec, &ref);
+        return;
+    }
+    struct launch *launch = NULL;
+    struct exec_spec spec;
+    struct cail_err err;
+    int rc = launch_prepare(e, j, &launch, &spec, &err);
+    if (!rc)
+        rc = e->exec_ops->start(e->exec, &spec, &err);
+    launch_free(launch);
+    if (rc)
+        ending_start_failed(e, r, &err);
+}

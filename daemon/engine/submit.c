@@ -1,0 +1,344 @@
+/* Requests become jobs: all of an array or none. */
+#include "engine/internal.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "wire/job_doc.h"
+#include "wire/json.h"
+
+/* Rewrite pointer "/needs/cpus" as "/613/needs/cpus" for element 613 of an array. */
+static int at_element(const struct submission *sub, size_t i, int code, struct cail_err *err)
+{
+    if (sub->is_single || !err)
+        return code;
+    char inner[sizeof err->pointer];
+    memcpy(inner, err->pointer, sizeof inner);
+    snprintf(err->pointer, sizeof err->pointer, "/%zu%.140s", i, inner);
+    return code;
+}
+
+/* source.ref stands for the recipe's parameter `ref` when that is not given. */
+static char *params_with_ref(const struct job_request *rq, const struct recipe *r)
+{
+    bool has = false;
+    for (size_t i = 0; i < r->n_params; i++)
+        has |= strcmp(r->param[i].name, "ref") == 0;
+    if (!rq->source_ref || !has)
+        return mem_strdup(rq->params);
+    json_t *v = NULL;
+    if (!rq->params || json_read(rq->params, strlen(rq->params), &v, NULL))
+        v = json_object();
+    if (!json_object_get(v, "ref"))
+        json_object_set_new(v, "ref", json_string(rq->source_ref));
+    struct str s = STR_INIT;
+    json_put(&s, v);
+    json_decref(v);
+    return str_take(&s);
+}
+
+/* What the job as a whole asks, the recipe's words standing in for what was not said. */
+static void merge_needs(struct job_request *rq, const struct recipe *r)
+{
+    struct needs *n = &rq->job->needs;
+    if (!rq->said_needs) {
+        needs_copy(n, &r->needs);
+        return;
+    }
+    if (!rq->said_cpus)
+        n->cpus = r->needs.cpus;
+    if (!n->gpus)
+        n->gpus = r->needs.gpus;
+    if (!n->memory_mib)
+        n->memory_mib = r->needs.memory_mib;
+    if (n->exclusive == EXCLUSIVE_NONE)
+        n->exclusive = r->needs.exclusive;
+}
+
+/* A step's own needs; an explicit number of cpus in the request also bounds the steps that would
+ * take all. */
+static void step_needs(const struct job_request *rq, const struct recipe_step *step,
+                       struct needs *ret)
+{
+    needs_copy(ret, step->has_needs ? &step->needs : &rq->job->needs);
+    if (step->has_needs && rq->said_cpus && step->needs.cpus == CPUS_ALL)
+        ret->cpus = rq->job->needs.cpus;
+}
+
+static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err *err)
+{
+    struct job *j = rq->job;
+    const struct recipe *r = catalogue_find(e->catalogue, j->recipe);
+    if (!r) {
+        const char *near = catalogue_near(e->catalogue, j->recipe);
+        int rc = err_set_at(err, E_UNKNOWN_RECIPE, "/recipe", "there is no recipe \"%s\"",
+                            j->recipe);
+        if (near)
+            err_hint(err, "did you mean \"%s\"? GET /recipes lists them", near);
+        else
+            err_hint(err, "GET /recipes (cail recipes) lists them");
+        return rc;
+    }
+    CLEANUP(mem_freep) char *given = params_with_ref(rq, r);
+    CLEANUP(mem_freep) char *params = NULL;
+    int rc = recipe_resolve(r, given, &params, err);
+    if (rc)
+        return rc;
+    if (!rq->said_kind)
+        j->kind = r->kind;
+    if (!rq->said_timeout && r->timeout_s)
+        j->timeout_s = r->timeout_s;
+    if (!rq->said_retry && r->max_tries > 1) {
+        j->max_tries = r->max_tries;
+        j->retry_on = r->retry_on;
+        j->backoff_s = r->backoff_s;
+    }
+    merge_needs(rq, r);
+    const char *names[JOB_STEPS_MAX];
+    struct str *s = &rq->spec;
+    str_addf(s, "%s\"step_needs\":[", s->len ? "," : "");
+    struct needs first = {0};
+    for (size_t i = 0; i < r->n_steps; i++) {
+        struct needs n = {0};
+        step_needs(rq, &r->step[i], &n);
+        struct jw w = JW(s);
+        if (i)
+            str_addc(s, ',');
+        needs_doc(&w, &n);
+        if (!i)
+            needs_copy(&first, &n);
+        rc = rc ? rc : sched_possible(e->sched, &n, err);
+        needs_done(&n);
+        names[i] = r->step[i].name;
+    }
+    str_addf(s, "],\"recipe_version\":\"%s\"", r->version);
+    if (r->idle_timeout_s && !strstr(s->p, "\"idle_timeout_s\""))
+        str_addf(s, ",\"idle_timeout_s\":%lld", (long long)r->idle_timeout_s);
+    needs_copy(&j->needs, &first);
+    needs_done(&first);
+    job_request_seal(rq, params, names, r->n_steps);
+    return rc;
+}
+
+static int seal(struct engine *e, struct job_request *rq, struct cail_err *err)
+{
+    if (rq->job->recipe)
+        return seal_recipe(e, rq, err);
+    if (rq->job->kind == KIND_BUILD && !rq->said_cpus)
+        rq->job->needs.cpus = CPUS_ALL;
+    job_request_seal(rq, NULL, NULL, 0);
+    return sched_possible(e->sched, &rq->job->needs, err);
+}
+
+/* 1 = the states of jobs outside memory are wanted first. */
+static int check_after(struct engine *e, const struct job_request *rq,
+                       const struct engine_known_states *states, struct cail_err *err)
+{
+    for (int32_t i = 0; i < rq->job->n_after; i++) {
+        int64_t id = rq->job->after[i].job;
+        if (rq->after_ref[i] >= 0 || engine_job(e, id))
+            continue;
+        bool found = false;
+        for (size_t k = 0; states && k < states->n; k++)
+            found |= states->id[k] == id && states->state[k] >= 0;
+        if (found)
+            continue;
+        if (!states && id <= e->ids.job)
+            return -1;
+        char at[48];
+        snprintf(at, sizeof at, "/after/%d/job", (int)i);
+        return err_set_at(err, E_BAD_FIELD, at, "there is no job %lld", (long long)id);
+    }
+    return 0;
+}
+
+static char *user_name(uid_t uid)
+{
+    struct passwd pw, *found = NULL;
+    char buf[4096];
+    if (getpwuid_r(uid, &pw, buf, sizeof buf, &found) == 0 && found)
+        return mem_strdup(found->pw_name);
+    return mem_printf("%u", (unsigned)uid);
+}
+
+static struct idem *idem_find(struct engine *e, const char *key)
+{
+    struct idem *i;
+    HASH_FIND(hh, e->idems, key, strlen(key), i);
+    return i;
+}
+
+static void idem_add(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
+                     int64_t at_us)
+{
+    struct idem *i = mem_zalloc(sizeof *i);
+    i->key = mem_strdup(key);
+    snprintf(i->body_sha256, sizeof i->body_sha256, "%s", sha);
+    i->job = job;
+    i->group = group;
+    i->at_us = at_us;
+    HASH_ADD_KEYPTR(hh, e->idems, i->key, strlen(i->key), i);
+    store_put_idem(pump_batch(e), key, sha, job, group, at_us);
+}
+
+/* 1 = repeated. */
+static int check_idem(struct engine *e, const char *key, const char *sha,
+                      struct engine_submitted *ret, struct cail_err *err)
+{
+    struct idem *i = idem_find(e, key);
+    if (!i)
+        return 0;
+    if (strcmp(i->body_sha256, sha) != 0)
+        return err_set(err, E_IDEMPOTENCY,
+                       "this Idempotency-Key was used for another request (job %lld)",
+                       (long long)(i->job ? i->job : i->group));
+    ret->repeated = true;
+    ret->old_job = i->job;
+    ret->old_group = i->group;
+    return -1;
+}
+
+static int check_room(struct engine *e, size_t n, struct cail_err *err)
+{
+    if (e->disk_full)
+        return err_set(err, E_DISK_FULL, "the disk of %s is full: nothing new is taken until there "
+                       "is space", e->config.state_dir);
+    if (e->draining || e->closing)
+        return err_set(err, E_UNAVAILABLE, "the queue is draining: nothing new is taken "
+                       "(cail queue resume)");
+    if (e->n_live + (int64_t)n > e->config.jobs_live_max)
+        return err_set(err, E_QUEUE_FULL, "%lld jobs are queued or running; at most %d are kept",
+                       (long long)e->n_live, e->config.jobs_live_max);
+    return 0;
+}
+
+static struct group *make_group(struct engine *e, const struct submission *sub, int64_t now)
+{
+    struct group *g = mem_zalloc(sizeof *g);
+    g->id = ++e->ids.group;
+    g->name = mem_strdup(sub->group_name ? sub->group_name : sub->req[0].job->name);
+    g->size = (int32_t)sub->n;
+    g->max_parallel = sub->max_parallel;
+    g->fail_fast = sub->fail_fast;
+    g->created_at_us = now;
+    HASH_ADD(hh, e->groups, id, sizeof g->id, g);
+    store_put_group(pump_batch(e), g, true);
+    sched_set_group(e->sched, g->id, g->max_parallel, g->fail_fast);
+    return g;
+}
+
+static void settle_known(struct engine *e, struct job *j, const struct engine_known_states *states)
+{
+    for (int32_t i = 0; i < j->n_after; i++) {
+        int64_t id = j->after[i].job;
+        struct job *on = engine_job(e, id);
+        if (on) {
+            if (job_state_is_terminal(on->state) || on->ready)
+                sched_settle(e->sched, j, id, on->state, on->ready);
+            continue;
+        }
+        for (size_t k = 0; states && k < states->n; k++)
+            if (states->id[k] == id)
+                sched_settle(e->sched, j, id, (enum job_state)states->state[k], false);
+    }
+}
+
+static struct job *take(struct engine *e, struct job_request *rq, int64_t first_id, uid_t uid,
+                        const char *user, int64_t now, struct group *g, size_t index)
+{
+    struct job *j = rq->job;
+    rq->job = NULL;
+    j->id = ++e->ids.job;
+    j->uid = uid;
+    j->user = mem_strdup(user);
+    j->created_at_us = j->queued_at_us = now;
+    j->state = rq->hold ? JOB_HELD : JOB_QUEUED;
+    if (rq->hold)
+        model_set(&j->reason, "held");
+    for (int32_t i = 0; i < j->n_after; i++)
+        if (rq->after_ref[i] >= 0)
+            j->after[i].job = first_id + rq->after_ref[i];
+    if (g) {
+        j->group = g->id;
+        j->index = (int32_t)index;
+        g->counts[j->state]++;
+    }
+    HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+    store_put_job(pump_batch(e), j, true);
+    if (j->n_after)
+        store_put_after(pump_batch(e), j);
+    if (rq->n_labels)
+        store_put_labels(pump_batch(e), j->id, (const char *const *)rq->label_key,
+                         (const char *const *)rq->label_value, rq->n_labels);
+    return j;
+}
+
+static const char *cached_user(uid_t uid)
+{
+    static uid_t last_uid;
+    static char *last; /* the loop thread's own; one name is kept */
+    if (!last || last_uid != uid) {
+        free(last);
+        last = user_name(uid);
+        last_uid = uid;
+    }
+    return last;
+}
+
+static int check_all(struct engine *e, struct submission *sub,
+                     const struct engine_known_states *states, struct engine_submitted *ret,
+                     struct cail_err *err)
+{
+    int rc = check_room(e, sub->n, err);
+    for (size_t i = 0; !rc && i < sub->n; i++) {
+        rc = check_after(e, &sub->req[i], states, err);
+        if (rc < 0) {
+            ret->needs_states = true;
+            return -1;
+        }
+        if (!rc)
+            rc = seal(e, &sub->req[i], err);
+        if (rc)
+            return at_element(sub, i, rc, err);
+    }
+    return rc;
+}
+
+int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const char *idem_key,
+                  const char *body_sha256, const struct engine_known_states *states,
+                  struct engine_submitted *ret, struct cail_err *err)
+{
+    memset(ret, 0, sizeof *ret);
+    CLEANUP(mem_freep) char *key = idem_key ? mem_printf("%u:%s", (unsigned)uid, idem_key) : NULL;
+    int rc = key ? check_idem(e, key, body_sha256, ret, err) : 0;
+    if (rc)
+        return rc < 0 ? 0 : rc;
+    rc = check_all(e, sub, states, ret, err);
+    if (rc)
+        return rc < 0 ? 0 : rc;
+    int64_t now = clock_wall_us(), first_id = e->ids.job + 1;
+    const char *user = cached_user(uid);
+    struct group *g = sub->is_array ? make_group(e, sub, now) : NULL;
+    ret->job = mem_array(sub->n, sizeof *ret->job);
+    ret->group = g;
+    for (size_t i = 0; i < sub->n; i++)
+        ret->job[ret->n++] = take(e, &sub->req[i], first_id, uid, user, now, g, i);
+    if (key)
+        idem_add(e, key, body_sha256, g ? 0 : first_id, g ? g->id : 0, now);
+    for (size_t i = 0; i < ret->n; i++) {
+        struct job *j = ret->job[i];
+        sched_add(e->sched, j);
+        settle_known(e, j, states);
+        job_announce(e, j);
+    }
+    e->n_live += (int64_t)ret->n;
+    e->stats.submitted += ret->n;
+    e->dirty = true;
+    return 0;
+}
