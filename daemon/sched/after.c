@@ -87,6 +87,12 @@ void sched_edges_add(struct sched *s, struct node *n)
     }
 }
 
+/* What is met stays met; only a service can go away again. */
+static bool is_settled(const struct after *a)
+{
+    return a->met && a->when != AFTER_READY;
+}
+
 /* True when the node's place may have changed. */
 static bool apply(struct sched *s, struct node *n, int32_t i, enum outcome outcome)
 {
@@ -128,7 +134,7 @@ static void settle_one(struct sched *s, struct job *j, int64_t id, enum job_stat
 {
     for (int32_t i = 0; i < j->n_after; i++) {
         struct node *n = j->sched;
-        if (j->after[i].job != id)
+        if (j->after[i].job != id || is_settled(&j->after[i]))
             continue;
         enum outcome outcome = judge(j->after[i].when, state, ready);
         if (!n || n->place == PLACE_NEW)

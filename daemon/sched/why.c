@@ -172,7 +172,7 @@ static void why_counted(const struct sched *s, struct rows *rows, const struct c
     int total = say_holders(c, s, k->holds, NULL);
     say(c, "; ");
     say_jobs(c, s, total);
-    say(c, " %s %s", total == 1 ? "holds" : "hold", k->need - left == 1 && total == 1 ? "it" : "them");
+    say(c, " %s %s", total == 1 ? "holds" : "hold", k->total - left == 1 ? "it" : "them");
 }
 
 static void why_gpus(const struct sched *s, struct rows *rows, const struct want *w)
@@ -252,7 +252,7 @@ static void why_own_quiet(struct sched *s, struct rows *rows, const struct node 
         int total = say_holders(c, s, is_stranger, NULL);
         say(c, "needs the machine to itself; ");
         say_jobs(c, s, total);
-        say(c, " %s, ", total == 1 ? "runs and ends" : "run, the last ends");
+        say(c, " %s ", total == 1 ? "runs and ends" : "run, the last ends");
         say_when(c, at_us, now_us);
         say(c, " at the latest");
         return;
