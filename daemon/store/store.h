@@ -36,14 +36,17 @@ int store_open(struct store **ret, const struct store_config *config, struct cai
 void store_close(struct store *s);
 
 /* Start-up: every row the engine keeps in memory, in this order: queues, groups with a live job,
- * live jobs by id (with after[]), attempts of live jobs, cache entries, idempotency keys younger
- * than IDEMPOTENCY_KEEP_S, settings. Ownership of each passed pointer goes to the callback. */
+ * live jobs by id (with after[]), attempts of live jobs by id, open leases, cache entries, idempotency
+ * keys younger than IDEMPOTENCY_KEEP_S, settings. Ownership of each passed pointer goes to the callback. */
 struct store_loader {
     void *arg;
     void (*queue)(void *arg, struct queue *q);
     void (*group)(void *arg, struct group *g); /* counts[] filled from all its jobs */
     void (*job)(void *arg, struct job *j);
     void (*attempt)(void *arg, struct attempt *a);
+    /* Open leases, by attempt; NULL = not wanted. The strings are the store's. */
+    void (*lease)(void *arg, int64_t attempt_id, const char *kind, const char *what,
+                  int64_t since_us);
     void (*cache)(void *arg, struct cache_entry *c);
     void (*idem)(void *arg, const char *key, const char *body_sha256, int64_t job_id,
                  int64_t group_id, int64_t at_us);
@@ -59,6 +62,7 @@ int store_load(struct store *s, int64_t now_us, const struct store_loader *loade
 /* --- writing --- */
 
 struct store_batch *store_batch_new(struct store *s); /* from a free list */
+void store_batch_drop(struct store *s, struct store_batch *b); /* one that is not committed */
 bool store_batch_is_empty(const struct store_batch *b);
 /* Each copies what it needs: the noun may change or go right after. A put writes the whole row. */
 void store_put_job(struct store_batch *b, const struct job *j, bool is_new);
@@ -119,7 +123,14 @@ struct job_rows {
 void job_rows_done(struct job_rows *rows);
 int store_read_jobs(struct store_reader *r, const struct job_filter *f, struct job_rows *ret,
                     struct cail_err *err) NODISCARD;
-/* One job with all its attempts, results (at most `max_results`) and artifacts; E_NOT_FOUND. */
+/* What an attempt holds or held alone. */
+struct lease_row {
+    int64_t attempt_id;
+    char kind[16];
+    char *what;
+    int64_t since_us, until_us; /* until_us 0 = still held */
+};
+/* One job with all its attempts, leases, results (at most `max_results`) and artifacts; E_NOT_FOUND. */
 struct job_record {
     struct job *job;
     struct attempt **attempt;
@@ -128,6 +139,8 @@ struct job_record {
     size_t n_results;
     struct artifact *artifact;
     size_t n_artifacts;
+    struct lease_row *lease;
+    size_t n_leases;
 };
 void job_record_done(struct job_record *rec);
 int store_read_job(struct store_reader *r, int64_t id, size_t max_results, struct job_record *ret,

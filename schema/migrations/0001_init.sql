@@ -1,9 +1,13 @@
 -- The whole first schema. Times are integer microseconds since 1970 UTC; states are the words of
--- enums.def; JSON columns hold objects. Rows of jobs stay for ever; ids are never reused.
+-- enums.def. Rows of jobs stay for ever, and the daemon hands out ids above the largest, so an id is
+-- never reused (AUTOINCREMENT would promise that again, at a write to its own table per insert).
+-- References are checked at COMMIT: the order of statements inside a batch does not matter.
+-- JSON columns hold objects; json_valid() cannot stand in a CHECK under trusted_schema=OFF (SQLite
+-- 3.38 to 3.40 call it unsafe), and only the daemon's own JSON gets here.
 
 CREATE TABLE job (
-    id             INTEGER PRIMARY KEY AUTOINCREMENT,
-    group_id       INTEGER REFERENCES job_group (id),
+    id             INTEGER PRIMARY KEY,
+    group_id       INTEGER REFERENCES job_group (id) DEFERRABLE INITIALLY DEFERRED,
     group_index    INTEGER NOT NULL DEFAULT 0,
     state          TEXT    NOT NULL CHECK (state IN ('held', 'queued', 'running', 'succeeded',
                        'failed', 'canceled', 'timed_out', 'lost', 'dep_failed')),
@@ -12,7 +16,7 @@ CREATE TABLE job (
     queue          TEXT    NOT NULL,
     recipe         TEXT,
     priority       INTEGER NOT NULL CHECK (priority BETWEEN -100 AND 100),
-    spec           TEXT    NOT NULL CHECK (json_valid(spec)),
+    spec           TEXT    NOT NULL CHECK (spec GLOB '{*}'),
     cpus           INTEGER NOT NULL,
     gpus           INTEGER NOT NULL,
     ports          INTEGER NOT NULL,
@@ -45,6 +49,7 @@ CREATE TABLE job (
     cached         INTEGER NOT NULL CHECK (cached IN (0, 1)),
     ready          INTEGER NOT NULL CHECK (ready IN (0, 1)),
     cancel         INTEGER NOT NULL CHECK (cancel IN (0, 1)),
+    cancel_grace_ms INTEGER NOT NULL,
     flags          INTEGER NOT NULL,
     CHECK ((finished_at_us IS NOT NULL)
            = (state IN ('succeeded', 'failed', 'canceled', 'timed_out', 'lost', 'dep_failed')))
@@ -56,7 +61,7 @@ CREATE INDEX job_recipe ON job (recipe, id) WHERE recipe IS NOT NULL;
 CREATE INDEX job_pr ON job (pr, id) WHERE pr IS NOT NULL;
 
 CREATE TABLE job_group (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            INTEGER PRIMARY KEY,
     name          TEXT    NOT NULL,
     size          INTEGER NOT NULL CHECK (size > 0),
     max_parallel  INTEGER NOT NULL,
@@ -65,15 +70,15 @@ CREATE TABLE job_group (
 ) STRICT;
 
 CREATE TABLE job_after (
-    job_id   INTEGER NOT NULL REFERENCES job (id),
+    job_id   INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
     position INTEGER NOT NULL,
-    on_job   INTEGER NOT NULL REFERENCES job (id),
+    on_job   INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
     when_    TEXT    NOT NULL CHECK (when_ IN ('succeeded', 'failed', 'finished', 'ready')),
     PRIMARY KEY (job_id, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE job_label (
-    job_id INTEGER NOT NULL REFERENCES job (id),
+    job_id INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
     key    TEXT    NOT NULL,
     value  TEXT    NOT NULL,
     PRIMARY KEY (job_id, key)
@@ -82,8 +87,8 @@ CREATE INDEX job_label_by_value ON job_label (key, value, job_id);
 
 -- One schedulable piece of a job; `number` counts attempts over all its steps.
 CREATE TABLE attempt (
-    id             INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_id         INTEGER NOT NULL REFERENCES job (id),
+    id             INTEGER PRIMARY KEY,
+    job_id         INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
     number         INTEGER NOT NULL CHECK (number > 0),
     step           INTEGER NOT NULL,
     state          TEXT    NOT NULL CHECK (state IN ('starting', 'running', 'stopping', 'exited',
@@ -97,7 +102,7 @@ CREATE TABLE attempt (
     ended_at_us    INTEGER,
     granted_cpus   INTEGER NOT NULL,
     cpu_list       TEXT,
-    provenance     TEXT    CHECK (provenance IS NULL OR json_valid(provenance)),
+    provenance     TEXT    CHECK (provenance GLOB '{*}'),
     files_gone     INTEGER NOT NULL CHECK (files_gone IN (0, 1)),
     cause          TEXT    CHECK (cause IN ('exited', 'signaled', 'timeout', 'idle_timeout',
                        'canceled', 'exec_failed', 'out_of_memory', 'void', 'lost')),
@@ -124,7 +129,7 @@ CREATE INDEX attempt_files ON attempt (ended_at_us) WHERE files_gone = 0 AND end
 -- What an attempt holds alone: cards by uuid, ports. A thing has at most one open lease.
 CREATE TABLE lease (
     id         INTEGER PRIMARY KEY,
-    attempt_id INTEGER NOT NULL REFERENCES attempt (id),
+    attempt_id INTEGER NOT NULL REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
     kind       TEXT    NOT NULL,
     what       TEXT    NOT NULL,
     since_us   INTEGER NOT NULL,
@@ -149,11 +154,11 @@ CREATE TABLE idempotency (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE result (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_id      INTEGER NOT NULL REFERENCES job (id),
-    attempt_id  INTEGER NOT NULL REFERENCES attempt (id),
+    id          INTEGER PRIMARY KEY,
+    job_id      INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
+    attempt_id  INTEGER NOT NULL REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
     benchmark   TEXT    NOT NULL,
-    params      TEXT    NOT NULL CHECK (json_valid(params)),
+    params      TEXT    NOT NULL CHECK (params GLOB '{*}'),
     metric      TEXT    NOT NULL,
     unit        TEXT    NOT NULL,
     better      TEXT    NOT NULL CHECK (better IN ('lower', 'higher', 'neutral')),
@@ -167,8 +172,8 @@ CREATE INDEX result_of_job ON result (job_id);
 CREATE INDEX result_series ON result (benchmark, metric, job_id);
 
 CREATE TABLE artifact (
-    job_id     INTEGER NOT NULL REFERENCES job (id),
-    attempt_id INTEGER NOT NULL REFERENCES attempt (id),
+    job_id     INTEGER NOT NULL REFERENCES job (id) DEFERRABLE INITIALLY DEFERRED,
+    attempt_id INTEGER NOT NULL REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
     name       TEXT    NOT NULL,
     bytes      INTEGER NOT NULL,
     sha256     TEXT    NOT NULL,
@@ -179,7 +184,7 @@ CREATE TABLE artifact (
 CREATE TABLE build_cache (
     key             TEXT    PRIMARY KEY,
     recipe          TEXT    NOT NULL,
-    params          TEXT    NOT NULL CHECK (json_valid(params)),
+    params          TEXT    NOT NULL CHECK (params GLOB '{*}'),
     sha             TEXT,
     path            TEXT    NOT NULL,
     bytes           INTEGER NOT NULL,
