@@ -138,7 +138,7 @@ static void start(struct watch *w, int started_fd, struct attempt_record *record
     int out[2] = {-1, -1};
     struct child_failure failure = {0, "set up"};
     int in = open_stdin(w->spec);
-    if (in < 0 || pipe2(out, O_CLOEXEC) ||
+    if (in < 0 || pipe2(out, O_CLOEXEC) || fcntl(out[0], F_SETFL, O_NONBLOCK) ||
         (w->spec->uid >= 0 && fchown(out[1], (uid_t)w->spec->uid, (gid_t)-1)))
         failure.sys_errno = errno;
     w->output->in = out[0];

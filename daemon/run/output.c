@@ -106,6 +106,9 @@ static int64_t move(struct output *o)
 
 int64_t output_pump(struct output *o)
 {
+    int left = 0;
+    if (!o->bytes && (ioctl(o->in, FIONREAD, &left) || !left))
+        return drop(o); /* the end, without a byte: no file for that */
     if (o->log < 0 && !o->bytes)
         o->log = open(ATTEMPT_LOG_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (o->log < 0 || (o->no_holes && o->cap_bytes && o->bytes >= o->cap_bytes))

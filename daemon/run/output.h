@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct output {
-    int in;            /* read end of the pipe */
+    int in;            /* read end of the pipe, O_NONBLOCK: a job can read from it, too */
     int log;           /* -1 until the first byte, and when it cannot be made */
     int64_t cap_bytes; /* 0 = none */
     int64_t bytes;     /* so far, dropped ones included */
@@ -20,7 +20,7 @@ struct output {
 };
 
 /* Move what is there, at most one pipe's worth: bytes moved, 0 = nothing now, -1 = no writer is
- * left (or the pipe is broken). Never blocks on the pipe when poll says it is readable. */
+ * left (or the pipe is broken). Never blocks on the pipe. */
 int64_t output_pump(struct output *o);
 /* Move what is in the pipe at this moment and no more: a stranger that holds the other end and
  * writes on must not keep us. */

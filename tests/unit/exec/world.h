@@ -152,7 +152,7 @@ static UNUSED void start_sh(int id, const char *script)
     start(&s);
 }
 
-static struct told *until_ended(int id)
+static UNUSED struct told *until_ended(int id)
 {
     while (!world->told[id].ended)
         uv_run(&world->loop, UV_RUN_ONCE);
