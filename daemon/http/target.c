@@ -67,10 +67,11 @@ static int parse_query(const char *raw, size_t len, char *out, struct http_reque
         if (rq->n_query == HTTP_QUERY_ARGS_MAX)
             return err_set(err, E_BAD_REQUEST, "more than %d query arguments", HTTP_QUERY_ARGS_MAX);
         const char *eq = memchr(arg, '=', n);
-        size_t key_len = eq ? (size_t)(eq - arg) : n;
-        ssize_t k = decode(arg, key_len, out, true);
-        char *value = out + (k < 0 ? 0 : k) + 1;
-        ssize_t v = k < 0 ? -1 : decode(eq ? eq + 1 : "", eq ? n - key_len - 1 : 0, value, true);
+        ssize_t k = decode(arg, eq ? (size_t)(eq - arg) : n, out, true);
+        char *value = out + (k < 0 ? 0 : k); /* without a '=': the key's own NUL */
+        ssize_t v = k < 0 ? -1 : 0;
+        if (v == 0 && eq)
+            v = decode(eq + 1, n - (size_t)(eq - arg) - 1, ++value, true);
         if (v < 0)
             return err_set(err, E_BAD_REQUEST,
                            "the query has a bad %%-escape, a control character or is not UTF-8");
@@ -81,8 +82,8 @@ static int parse_query(const char *raw, size_t len, char *out, struct http_reque
     return 0;
 }
 
-/* Space: the path needs its length + 1, and an argument its own text ('=' and '&' pay for the two
- * NULs), but the last one without '=' needs one more: len + 2 in all. */
+/* Space: every piece needs its text and a NUL, for which the '?', '=' or '&' behind it pays; the
+ * last piece has none behind it. */
 int target_parse(const char *raw, size_t len, char *out, struct http_request *rq,
                  struct cail_err *err)
 {

@@ -8,7 +8,7 @@
 
 #define TARGET_MAX 8192u
 
-/* raw: what stood between method and version. out: at least len + 2 bytes; rq->path and rq->query
+/* raw: what stood between method and version. out: at least len + 1 bytes; rq->path and rq->query
  * point into it. '+' is a space in the query alone. */
 int target_parse(const char *raw, size_t len, char *out, struct http_request *rq,
                  struct cail_err *err) NODISCARD;
