@@ -371,7 +371,7 @@ static void fixture_join(void)
     fx = NULL;
 }
 
-static int fixture_setup(void **state)
+UNUSED static int fixture_setup(void **state)
 {
     (void)state;
     fixture_begin();
@@ -379,7 +379,7 @@ static int fixture_setup(void **state)
     return 0;
 }
 
-static int fixture_teardown(void **state)
+UNUSED static int fixture_teardown(void **state)
 {
     (void)state;
     on_loop(do_stop);
@@ -462,7 +462,7 @@ static int hear(int fd)
     return got.len > 12 ? atoi(got.p + 9) : 0;
 }
 
-static bool heard(const char *text)
+UNUSED static bool heard(const char *text)
 {
     return got.len && strstr(got.p, text);
 }
