@@ -186,7 +186,7 @@ static int text_line(struct text_reader *t, const char *p, size_t len, struct pa
     static const char wall[] = "----Wall Time----", user[] = "----User Time----";
     if (t->where == ROWS)
         return text_rows_line(t, p, len, out, err);
-    if (memmem(p, len, TITLE, sizeof TITLE - 1)) {
+    if (parse_has(p, len, TITLE)) {
         report_reset(&t->report);
         t->report.line = t->line;
         t->where = HEAD;
@@ -194,8 +194,8 @@ static int text_line(struct text_reader *t, const char *p, size_t len, struct pa
     }
     if (t->where == OUTSIDE)
         return 0;
-    if (memmem(p, len, wall, sizeof wall - 1)) {
-        t->columns = memmem(p, len, user, sizeof user - 1) ? 2 : 1;
+    if (parse_has(p, len, wall)) {
+        t->columns = parse_has(p, len, user) ? 2 : 1;
         t->where = ROWS;
     } else if (t->line - t->report.line > HEAD_LINES) {
         return bad_line(t, 0, "the report's columns \"----Wall Time----\" expected", err);
@@ -309,9 +309,9 @@ static bool is_json(const char *p, size_t len)
 
 bool mlir_timing_detect(const char *p, size_t len)
 {
-    if (memmem(p, len, TITLE, sizeof TITLE - 1))
+    if (parse_has(p, len, TITLE))
         return true;
-    return is_json(p, len) && memmem(p, len, "\"wall\"", 6) && memmem(p, len, "\"percentage\"", 12);
+    return is_json(p, len) && parse_has(p, len, "\"wall\"") && parse_has(p, len, "\"percentage\"");
 }
 
 int mlir_timing_parse(const char *p, size_t len, const char *benchmark, struct parse_out *out,

@@ -28,7 +28,8 @@ struct parser {
     const char *summary; /* for the docs */
     bool (*detect)(const char *p, size_t len); /* cheap: looks at the first 4 KiB */
     /* benchmark: the name used where the format has none (the job's or file's). On error *out keeps
-     * what it had before the call. */
+     * what it had before the call. A series that *out has already gets more samples, so a benchmark
+     * that writes one file a round needs one *out and one name for its files. */
     int (*parse)(const char *p, size_t len, const char *benchmark, struct parse_out *out,
                  struct cail_err *err);
 };

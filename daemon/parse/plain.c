@@ -25,8 +25,8 @@ bool plain_detect(const char *p, size_t len)
     size_t at = 0;
     while (at < len && memchr(" \t\r\n", p[at], 4))
         at++;
-    return at < len && (p[at] == '{' || p[at] == '[') && memmem(p, len, "\"name\"", 6) &&
-           (memmem(p, len, "\"value\"", 7) || memmem(p, len, "\"samples\"", 9));
+    return at < len && (p[at] == '{' || p[at] == '[') && parse_has(p, len, "\"name\"") &&
+           (parse_has(p, len, "\"value\"") || parse_has(p, len, "\"samples\""));
 }
 
 static int check_members(const struct parse_stream *s, const json_t *v, struct cail_err *err)

@@ -104,8 +104,14 @@ void parse_out_done(struct parse_out *out)
 
 static int too_many_rows(struct cail_err *err)
 {
-    return err_set(err, E_TOO_MANY, "more than %d results; raise the unit of what is reported",
+    return err_set(err, E_TOO_MANY, "more than %d results; report fewer, larger units",
                    RESULTS_PER_JOB_MAX);
+}
+
+static int too_many_samples(const struct result *r, struct cail_err *err)
+{
+    return err_set(err, E_TOO_MANY, "more than %d samples of \"%.80s\" \"%.80s\"",
+                   RESULT_SAMPLES_MAX, r->benchmark, r->metric);
 }
 
 /* A row's array holds a power of two, so its length says its capacity. */
@@ -166,8 +172,7 @@ static int add_sample(struct result *r, double sample, struct cail_err *err)
 {
     size_t n = (size_t)r->n_samples;
     if (n >= RESULT_SAMPLES_MAX)
-        return err_set(err, E_TOO_MANY, "more than %d samples of \"%.80s\" \"%.80s\"",
-                       RESULT_SAMPLES_MAX, r->benchmark, r->metric);
+        return too_many_samples(r, err);
     if ((n & (n - 1)) == 0)
         r->samples = mem_grow(r->samples, n ? n * 2 : 1, sizeof *r->samples);
     r->samples[n] = sample;
@@ -204,11 +209,41 @@ void parse_settle(struct parse_out *out)
             stats_median(out->result[i].samples, (size_t)out->result[i].n_samples);
 }
 
+/* Whether all rows of `from` find room in `to`. */
+static int check_room(const struct parse_out *to, const struct parse_out *from,
+                      struct cail_err *err)
+{
+    size_t rows = to->n;
+    for (size_t i = 0; i < from->n; i++) {
+        const struct parse_series s = series_of(&from->result[i]);
+        const struct result *there = find(to, &s);
+        rows += !there;
+        if (there && there->n_samples + from->result[i].n_samples > RESULT_SAMPLES_MAX)
+            return too_many_samples(there, err);
+    }
+    return rows > RESULTS_PER_JOB_MAX ? too_many_rows(err) : 0;
+}
+
+static int move_row(struct parse_out *to, struct result *r, struct cail_err *err)
+{
+    const struct parse_series s = series_of(r);
+    struct result *there = find(to, &s);
+    if (!there)
+        return parse_out_take(to, r, err);
+    for (int32_t i = 0; i < r->n_samples; i++) {
+        int rc = add_sample(there, r->samples[i], err);
+        if (rc)
+            return rc;
+    }
+    there->value = stats_median(there->samples, (size_t)there->n_samples);
+    return 0;
+}
+
 int parse_out_move(struct parse_out *to, struct parse_out *from, struct cail_err *err)
 {
-    int rc = to->n + from->n > RESULTS_PER_JOB_MAX ? too_many_rows(err) : 0;
+    int rc = check_room(to, from, err);
     for (size_t i = 0; !rc && i < from->n; i++)
-        rc = parse_out_take(to, &from->result[i], err);
+        rc = move_row(to, &from->result[i], err);
     parse_out_done(from);
     return rc;
 }
@@ -260,6 +295,11 @@ bool parse_number(const char *s, size_t len, double *ret)
         return false;
     *ret = v;
     return true;
+}
+
+bool parse_has(const char *p, size_t len, const char *word)
+{
+    return len && memmem(p, len, word, strlen(word)) != NULL;
 }
 
 void parse_place(const char *p, size_t len, size_t at, int64_t *line, int64_t *column)

@@ -21,14 +21,16 @@ int parse_add(struct parse_out *out, const struct parse_series *s, const double 
               struct cail_err *err) NODISCARD;
 /* Set every row's value to the median of its samples. */
 void parse_settle(struct parse_out *out);
-/* Move the rows of `from`, settled, behind those of `to`: all, or none and E_TOO_MANY. Empties
- * from either way. */
+/* Move the rows of `from` into `to`, settled: a series that is there gets more samples (one file a
+ * round is the usual way to repeat a benchmark). All, or none and E_TOO_MANY; empties from. */
 int parse_out_move(struct parse_out *to, struct parse_out *from, struct cail_err *err) NODISCARD;
 
 /* What kind a unit speaks of: "ns" time, "GB/s" rate, others count. */
 enum metric_kind parse_unit_kind(const char *unit);
 /* A whole decimal number, "nan" and "inf" in their usual spellings. false = it is none. */
 bool parse_number(const char *s, size_t len, double *ret);
+/* Whether word stands somewhere in p[len]. */
+bool parse_has(const char *p, size_t len, const char *word);
 /* Line and column, from 1, of offset `at`. */
 void parse_place(const char *p, size_t len, size_t at, int64_t *line, int64_t *column);
 
