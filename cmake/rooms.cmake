@@ -25,14 +25,12 @@ function(link_rooms target)
   endforeach()
 endfunction()
 
-function(daemon_program name main)
-  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${main})
-    return()
-  endif()
+function(daemon_program name)
   get_property(rooms GLOBAL PROPERTY CAIL_ROOMS)
-  add_executable(${name} ${main})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/daemon/*.c)
+  add_executable(${name} ${sources})
   link_rooms(${name} ${rooms})
-  target_link_libraries(${name} PRIVATE m)
+  target_link_libraries(${name} PRIVATE ${ARGN} m)
 endfunction()
 
 # A helper outlives the daemon, so it must not depend on a library that an upgrade replaces.

@@ -47,12 +47,12 @@ void run_pin(struct engine *e, struct job *j, struct attempt *a)
     int32_t want = a->granted_cpus;
     if (sched_getaffinity(0, sizeof set, &set))
         return;
-    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && want; cpu--) {
+    for (size_t cpu = CPU_SETSIZE; cpu-- > 0 && want;) {
         uint64_t *word = &e->pinned_cpus[cpu / 64], bit = UINT64_C(1) << (cpu % 64);
         if (!CPU_ISSET(cpu, &set) || (*word & bit))
             continue;
         *word |= bit;
-        str_addf(&list, "%s%d", list.len ? "," : "", cpu);
+        str_addf(&list, "%s%zu", list.len ? "," : "", cpu);
         want--;
     }
     if (list.len)
