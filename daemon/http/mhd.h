@@ -146,6 +146,7 @@ void conn_accept(uv_poll_t *handle, int status, int events);
 void conn_notify(void *listener, struct MHD_Connection *mhd, void **ctx,
                  enum MHD_ConnectionNotificationCode what);
 void conn_sweep(uv_timer_t *timer);
+void conn_send_too_large(struct conn *conn);
 void conn_set_deadline(struct conn *conn, int after_ms); /* 0 = none */
 
 /* mhd_call.c */

@@ -205,7 +205,7 @@ static enum MHD_Result head(struct call *c, const char *url, const char *method,
 /* -- body ------------------------------------------------------------------------------------ */
 
 /* In the middle of an upload MHD takes no answer, so a chunked body that has grown too large is read
- * on to twice the limit, for the sake of an explained 413, and cut off there. */
+ * on to twice the limit, for the sake of an orderly 413, and cut off there. */
 static enum MHD_Result body(struct call *c, const char *data, size_t *size)
 {
     size_t max = c->route->body_max;
@@ -214,10 +214,12 @@ static enum MHD_Result body(struct call *c, const char *data, size_t *size)
         c->dropped_bytes = c->body.len;
         str_done(&c->body);
     }
-    if (c->phase == CALL_BODY)
+    if (c->phase == CALL_BODY) {
         str_add(&c->body, data, *size);
-    else if ((c->dropped_bytes += *size) > 2 * (uint64_t)max)
+    } else if ((c->dropped_bytes += *size) > 2 * (uint64_t)max) {
+        conn_send_too_large(conn_of(c));
         return MHD_NO;
+    }
     *size = 0;
     return MHD_YES;
 }

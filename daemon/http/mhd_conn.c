@@ -32,6 +32,11 @@ static const char late_answer[] = RAW_ANSWER(
     "\"status\":408,\"detail\":\"the request did not arrive in time\",\"code\":"
     "\"request_timeout\"}");
 
+static const char large_answer[] = RAW_ANSWER(
+    "413 Content Too Large", "",
+    "{\"type\":\"urn:cail:too_large\",\"title\":\"The body is too large\",\"status\":413,"
+    "\"detail\":\"the body is much larger than what is taken here\",\"code\":\"too_large\"}");
+
 void conn_set_deadline(struct conn *conn, int after_ms)
 {
     conn->deadline_ms =
@@ -142,6 +147,13 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **ctx,
     s->n_strangers -= conn->stranger;
     call_dispose(&conn->call);
     free(conn);
+}
+
+/* In the middle of an upload MHD takes no answer. Nothing has been sent yet, so the socket does. */
+void conn_send_too_large(struct conn *conn)
+{
+    (void)!send(conn->fd, large_answer, sizeof large_answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    conn->listener->server->refused++;
 }
 
 /* -- slow clients ---------------------------------------------------------------------------- */

@@ -92,6 +92,11 @@ static void test_stalled_reader(void **state)
     close(fd);
 }
 
+static void do_say_heartbeat(struct fixture *f)
+{
+    f->stream_text = "heartbeat\n";
+}
+
 static void test_silent_stream_is_asked(void **state)
 {
     (void)state;
@@ -100,7 +105,7 @@ static void test_silent_stream_is_asked(void **state)
     str_addf(&s, "GET /stream HTTP/1.1\r\nHost: localhost:%d\r\n\r\n", fx->ports[0]);
     say(fd, s.p, s.len);
     UNTIL(fx->stats.waiting == 1);
-    fx->stream_text = "heartbeat\n"; /* and no wake */
+    on_loop(do_say_heartbeat); /* and no wake */
     char buf[4096];
     str_clear(&got);
     while (!heard("heartbeat")) {
