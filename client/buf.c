@@ -78,7 +78,8 @@ void cail_buf_addf(struct cail_buf *b, const char *fmt, ...)
 
 void cail_buf_encode(struct cail_buf *b, const char *text)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     for (; *text != '\0'; text++) {
         if (strchr(plain, *text) != NULL)
             cail_buf_addc(b, *text);

@@ -12,7 +12,10 @@ struct cail_buf {
     bool oom;
 };
 
-#define CAIL_BUF_INIT {NULL, 0, 0, false}
+#define CAIL_BUF_INIT                                                                              \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 void cail_buf_done(struct cail_buf *b);
 void cail_buf_clear(struct cail_buf *b); /* keeps the memory */

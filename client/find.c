@@ -39,7 +39,8 @@ static bool socket_answers(const char *path)
 /* The first of the two usual sockets that answers; NULL = none. Caller frees. */
 static char *usual_socket(void)
 {
-    const char *runtime = env("XDG_RUNTIME_DIR"), *state = env("XDG_STATE_HOME"), *home = env("HOME");
+    const char *runtime = env("XDG_RUNTIME_DIR"), *state = env("XDG_STATE_HOME"),
+               *home = env("HOME");
     char *tries[2] = {NULL, NULL};
     if (runtime != NULL)
         tries[0] = cail_path("%s/cail/cail.sock", runtime);
@@ -86,11 +87,12 @@ static int use_url(struct cail *c, const char *url)
         curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
         (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
-        rc = cail_i_fail(c, CAIL_EARGUMENT,
-                         "%s is no address of cail-d: write http://HOST:PORT, https://... or unix:PATH",
-                         url);
+        rc = cail_i_fail(
+            c, CAIL_EARGUMENT,
+            "%s is no address of cail-d: write http://HOST:PORT, https://... or unix:PATH", url);
     } else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) {
-        rc = cail_i_fail(c, CAIL_EARGUMENT, "an address with a user name is not taken: use CAIL_TOKEN");
+        rc = cail_i_fail(c, CAIL_EARGUMENT,
+                         "an address with a user name is not taken: use CAIL_TOKEN");
     } else {
         curl_url_set(u, CURLUPART_QUERY, NULL, 0);
         curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
@@ -137,7 +139,8 @@ static void read_token_file(struct cail *c, const char *path)
 
 static int find_token(struct cail *c, const struct cail_options *options)
 {
-    const char *given = options != NULL && options->token != NULL ? options->token : env("CAIL_TOKEN");
+    const char *given =
+        options != NULL && options->token != NULL ? options->token : env("CAIL_TOKEN");
     if (given != NULL) {
         c->token = strdup(given);
     } else {

@@ -18,12 +18,12 @@
 #include "internal.h"
 #include "sse.h"
 
-#define POLL_MS         1000   /* between two looks at JOB without an event feed */
-#define BACKOFF_MIN_MS  150
-#define BACKOFF_MAX_MS  2000
-#define GIVE_UP_MS      300000
-#define DEAD_FEED_S     50L    /* the daemon says something at least each 15 s */
-#define ERROR_BODY_MAX  ((size_t)64 << 10)
+#define POLL_MS        1000 /* between two looks at JOB without an event feed */
+#define BACKOFF_MIN_MS 150
+#define BACKOFF_MAX_MS 2000
+#define GIVE_UP_MS     300000
+#define DEAD_FEED_S    50L /* the daemon says something at least each 15 s */
+#define ERROR_BODY_MAX ((size_t)64 << 10)
 
 enum { X_JOB, X_EVENTS, X_LOG, X_COUNT };
 
@@ -44,19 +44,19 @@ struct follow {
     CURLM *multi;
     struct xfer x[X_COUNT];
     struct cail_sse sse;
-    json_t *job;          /* the newest, NULL before the first */
-    bool job_stale;       /* something moved after the last JOB was asked for */
-    bool no_feed;         /* events are not to be had */
-    int64_t attempt;      /* whose log is read; 0 = none so far */
-    int64_t offset;       /* its next byte */
-    int64_t asked_from;   /* offset when LOG was last asked for */
-    int64_t skip;         /* bytes of this answer that were seen before */
-    bool asked_after_end; /* JOB had said that the attempt has ended when LOG was asked for */
-    bool log_at_end;      /* the answer ended; JOB will say whether the attempt did */
-    bool log_done;        /* no log is left to read */
+    json_t *job;           /* the newest, NULL before the first */
+    bool job_stale;        /* something moved after the last JOB was asked for */
+    bool no_feed;          /* events are not to be had */
+    int64_t attempt;       /* whose log is read; 0 = none so far */
+    int64_t offset;        /* its next byte */
+    int64_t asked_from;    /* offset when LOG was last asked for */
+    int64_t skip;          /* bytes of this answer that were seen before */
+    bool asked_after_end;  /* JOB had said that the attempt has ended when LOG was asked for */
+    bool log_at_end;       /* the answer ended; JOB will say whether the attempt did */
+    bool log_done;         /* no log is left to read */
     int64_t down_since_ms; /* 0 = the daemon answers */
     bool said_lost;
-    bool stopped;         /* by a callback */
+    bool stopped; /* by a callback */
     int rc;
 };
 
@@ -133,7 +133,7 @@ static const json_t *find_attempt(const struct follow *fw, enum pick how, int64_
     for (size_t i = 0; i < json_array_size(attempts); i++) {
         const json_t *a = json_array_get(attempts, i);
         int64_t n = number_of(a);
-        bool fits = how == PICK_NUMBER   ? n == number
+        bool fits = how == PICK_NUMBER  ? n == number
                     : how == PICK_ABOVE ? n > number && (best == NULL || n < number_of(best))
                                         : best == NULL || n > number_of(best);
         if (fits)
@@ -286,7 +286,8 @@ static void set_options(struct follow *fw, struct xfer *x)
 
 static void start_xfer(struct follow *fw, struct xfer *x)
 {
-    static const char *const accept[] = {"application/json", "text/event-stream", "text/plain, */*"};
+    static const char *const accept[] = {"application/json", "text/event-stream",
+                                         "text/plain, */*"};
     x->due_ms = 0;
     char *path = path_of(fw, x->what);
     x->easy = curl_easy_init();
@@ -313,12 +314,15 @@ static void start_xfer(struct follow *fw, struct xfer *x)
 static void try_again(struct follow *fw, struct xfer *x, CURLcode code, long status)
 {
     int64_t now = cail_i_now_ms();
+    if (x->what == X_JOB)
+        fw->job_stale = true; /* what it was asked for is still not known */
     int64_t give_up = fw->f->give_up_ms > 0 ? fw->f->give_up_ms : GIVE_UP_MS;
     if (fw->down_since_ms == 0)
         fw->down_since_ms = now;
     if (fw->job == NULL || now - fw->down_since_ms > give_up) {
-        fw->rc = status >= 400 ? cail_i_refused(fw->c, (int)status, x->body.p, x->body.len)
-                               : cail_i_curl_failed(fw->c, code != CURLE_OK ? code : CURLE_GOT_NOTHING);
+        fw->rc = status >= 400
+                     ? cail_i_refused(fw->c, (int)status, x->body.p, x->body.len)
+                     : cail_i_curl_failed(fw->c, code != CURLE_OK ? code : CURLE_GOT_NOTHING);
         return;
     }
     if (!fw->said_lost && code != CURLE_OK) {
@@ -372,7 +376,7 @@ static void finished(struct follow *fw, struct xfer *x, CURLcode code)
             fw->no_feed = true;
             job_moved(fw);
         } else if (ok) {
-            want(fw, X_EVENTS, BACKOFF_MIN_MS); /* the daemon ended it in good order */
+            want(fw, X_EVENTS, POLL_MS); /* the daemon ended it in good order */
         } else {
             job_moved(fw);
             try_again(fw, x, code, 0);
@@ -427,7 +431,8 @@ static void after_log_end(struct follow *fw)
         want(fw, X_LOG, moved ? 0 : fails < 3 ? BACKOFF_MIN_MS << fails : POLL_MS);
         return;
     }
-    if (a != NULL && (moved || !fw->asked_after_end) && json_is_integer(bytes) && json_integer_value(bytes) > fw->offset) {
+    if (a != NULL && (moved || !fw->asked_after_end) && json_is_integer(bytes) &&
+        json_integer_value(bytes) > fw->offset) {
         want(fw, X_LOG, 0);
         return;
     }
@@ -449,7 +454,7 @@ static void decide(struct follow *fw)
         if (fw->log_at_end)
             after_log_end(fw);
     } else {
-        const json_t *a = f->attempt > 0    ? find_attempt(fw, PICK_NUMBER, f->attempt)
+        const json_t *a = f->attempt > 0  ? find_attempt(fw, PICK_NUMBER, f->attempt)
                           : f->from_first ? find_attempt(fw, PICK_ABOVE, 0)
                                           : find_attempt(fw, PICK_NEWEST, 0);
         if (a != NULL)

@@ -10,7 +10,8 @@
 #include "cail_version.h"
 #include "internal.h"
 
-#define CALL_TIMEOUT_MS    60000L /* a build machine's disk stalls for seconds before a COMMIT is through */
+#define CALL_TIMEOUT_MS                                                                            \
+    60000L /* a build machine's disk stalls for seconds before a COMMIT is through */
 #define CONNECT_TIMEOUT_MS 5000L
 
 int64_t cail_i_now_ms(void)
@@ -147,7 +148,8 @@ static int finish(struct cail *c, CURLcode code, struct cail_buf *body, struct c
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_WRITE_ERROR && !body->oom)
-        return cail_i_fail(c, CAIL_ETOOBIG, "the answer is larger than %zu MiB", CAIL_REPLY_MAX >> 20);
+        return cail_i_fail(c, CAIL_ETOOBIG, "the answer is larger than %zu MiB",
+                           CAIL_REPLY_MAX >> 20);
     if (code != CURLE_OK)
         return cail_i_curl_failed(c, body->oom ? CURLE_OUT_OF_MEMORY : code);
     if (status < 200 || status >= 300)
@@ -248,7 +250,8 @@ int cail_submit(struct cail *c, const json_t *body, const char *key, struct cail
         rc = call(c, "POST", "/jobs", body, header.p, ret, &code);
         if (rc == CAIL_OK || tries == 2 || !worth_repeating(c, rc, code, tries))
             break;
-        nanosleep(&(struct timespec){pause_ms[tries] / 1000, pause_ms[tries] % 1000 * 1000000L}, NULL);
+        nanosleep(&(struct timespec){pause_ms[tries] / 1000, pause_ms[tries] % 1000 * 1000000L},
+                  NULL);
         rc = CAIL_OK;
     }
     cail_buf_done(&header);

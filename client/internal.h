@@ -8,18 +8,18 @@
 #include "cail/cail.h"
 
 struct cail {
-    CURL *easy;     /* for cail_call: keeps its connection */
-    char *base;     /* "http://localhost:8080", no slash at the end */
-    char *socket;   /* path of the Unix socket, NULL = TCP */
-    char *where;    /* what cail_where says */
-    char *token;    /* NULL = none */
-    bool loopback;  /* the address never leaves this machine */
+    CURL *easy;    /* for cail_call: keeps its connection */
+    char *base;    /* "http://localhost:8080", no slash at the end */
+    char *socket;  /* path of the Unix socket, NULL = TCP */
+    char *where;   /* what cail_where says */
+    char *token;   /* NULL = none */
+    bool loopback; /* the address never leaves this machine */
     long timeout_ms;
     char warning[256]; /* "" = none */
     int rc;            /* of the last failure */
     char message[1024];
-    int status;        /* HTTP status of the last problem */
-    json_t *problem;   /* its body, NULL = not JSON */
+    int status;      /* HTTP status of the last problem */
+    json_t *problem; /* its body, NULL = not JSON */
 };
 
 /* find.c: fills base, socket, where, loopback, token. */

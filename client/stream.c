@@ -119,11 +119,12 @@ int cail_log_end(struct cail *c, int64_t job, int64_t attempt, size_t max, char 
                  size_t *ret_len, int64_t *ret_end)
 {
     struct last_bytes last = {.kept = CAIL_BUF_INIT, .max = max};
-    struct pipe_to to = {.easy = c->easy, .sink = keep_last, .ctx = &last,
-                         .on_header = content_range};
+    struct pipe_to to = {
+        .easy = c->easy, .sink = keep_last, .ctx = &last, .on_header = content_range};
     char range[32];
-    char *path = attempt > 0 ? cail_path("/jobs/%lld/log?attempt=%lld", (long long)job, (long long)attempt)
-                             : cail_path("/jobs/%lld/log", (long long)job);
+    char *path = attempt > 0
+                     ? cail_path("/jobs/%lld/log?attempt=%lld", (long long)job, (long long)attempt)
+                     : cail_path("/jobs/%lld/log", (long long)job);
     snprintf(range, sizeof range, "-%zu", max);
     if (path == NULL)
         return cail_i_fail(c, CAIL_ENOMEM, "out of memory");

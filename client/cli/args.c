@@ -67,8 +67,8 @@ static char *unknown_long(const struct opt *const tables[], const char *word)
 }
 
 /* *at stands on a word that begins with "--"; moves it over the value. */
-static char *long_option(struct args *a, const struct opt *const tables[],
-                         const char *const argv[], size_t n, size_t *at)
+static char *long_option(struct args *a, const struct opt *const tables[], const char *const argv[],
+                         size_t n, size_t *at)
 {
     const char *word = argv[*at], *equals = strchr(word, '=');
     size_t len = equals != NULL ? (size_t)(equals - word) - 2 : strlen(word + 2);

@@ -20,8 +20,8 @@ struct view {
     const struct cli *cli;
     const struct attach *what;
     struct progress progress;
-    json_t *job; /* as last heard of; borrowed during callbacks only, so a copy is kept */
-    int signals; /* signalfd */
+    json_t *job;   /* as last heard of; borrowed during callbacks only, so a copy is kept */
+    int signals;   /* signalfd */
     bool canceled; /* by a second Ctrl-C: a third one leaves at once */
     int exit;      /* when the following was stopped */
 };
@@ -89,7 +89,8 @@ void job_summary(const json_t *job)
     free(name);
     free(reason);
     free(state);
-    results_print(json_object_get(job, "results"), STDERR_FILENO, term.err_tty ? term_err_width() : 0);
+    results_print(json_object_get(job, "results"), STDERR_FILENO,
+                  term.err_tty ? term_err_width() : 0);
 }
 
 /* --- callbacks --- */

@@ -42,6 +42,8 @@ json_t *cli_json(json_t *made)
 }
 
 static void say(const char *lead, const char *fmt, va_list ap, const char *tail)
+    __attribute__((format(printf, 2, 0)));
+static void say(const char *lead, const char *fmt, va_list ap, const char *tail)
 {
     char *text = NULL;
     struct cail_buf b = CAIL_BUF_INIT;
@@ -81,7 +83,8 @@ static void say_errors(const json_t *errors)
 {
     for (size_t i = 0; i < json_array_size(errors) && i < 20; i++) {
         const json_t *e = json_array_get(errors, i);
-        char *pointer = term_clean(js_text(e, "pointer")), *detail = term_clean(js_text(e, "detail"));
+        char *pointer = term_clean(js_text(e, "pointer")),
+             *detail = term_clean(js_text(e, "detail"));
         struct cail_buf b = CAIL_BUF_INIT;
         cail_buf_addf(&b, "  %s: %s\n", pointer[0] != '\0' ? pointer : "/", detail);
         char *line = cli_take(&b);
@@ -140,20 +143,24 @@ int cli_get(const struct cli *cli, char *path, struct cail_reply *ret, bool *ret
     return code;
 }
 
+void cli_put(const char *data, size_t len)
+{
+    if (!term.out_tty) {
+        term_write(STDOUT_FILENO, data, len);
+        return;
+    }
+    struct term_filter f = {0};
+    struct cail_buf b = CAIL_BUF_INIT;
+    term_filter(&f, data, len, &b);
+    char *text = cli_take(&b);
+    term_puts(STDOUT_FILENO, text);
+    free(text);
+}
+
 void cli_print_json(const struct cail_reply *r)
 {
-    size_t len = r->len;
-    if (term.out_tty) {
-        struct term_filter f = {0};
-        struct cail_buf b = CAIL_BUF_INIT;
-        term_filter(&f, r->text, len, &b);
-        char *text = cli_take(&b);
-        term_puts(STDOUT_FILENO, text);
-        free(text);
-    } else {
-        term_write(STDOUT_FILENO, r->text, len);
-    }
-    if (len == 0 || r->text[len - 1] != '\n')
+    cli_put(r->text, r->len);
+    if (r->len == 0 || r->text[r->len - 1] != '\n')
         term_puts(STDOUT_FILENO, "\n");
 }
 

@@ -50,7 +50,9 @@ int cli_call(const struct cli *cli, const char *method, char *path, json_t *body
              struct cail_reply *ret);
 /* As cli_call, and on --json the reply is printed and *ret_done set. */
 int cli_get(const struct cli *cli, char *path, struct cail_reply *ret, bool *ret_done);
-/* The reply's own bytes, one line, through the terminal's filter if that is where they go. */
+/* To stdout, through the terminal's filter if that is where it goes. */
+void cli_put(const char *data, size_t len);
+/* The reply's own bytes by cli_put, as one line. */
 void cli_print_json(const struct cail_reply *r);
 
 /* "12", "#12", "job 12" -> a job; "g5", "group 5" -> a group. Words separated by commas too. */
@@ -74,7 +76,7 @@ json_t *cli_json(json_t *made);         /* passes it through, or ends the proces
 bool cli_resembles(const char *a, const char *b);
 
 /* JSON members with a default for what is absent, null or of another type. */
-const char *js_text(const json_t *object, const char *key);      /* "" */
+const char *js_text(const json_t *object, const char *key); /* "" */
 int64_t js_int(const json_t *object, const char *key, int64_t dflt);
 double js_real(const json_t *object, const char *key, double dflt);
 bool js_null(const json_t *object, const char *key); /* absent or null */

@@ -18,7 +18,8 @@ static void say_done(const struct cli *cli, const struct target *t, const struct
         return;
     }
     struct cail_buf b = CAIL_BUF_INIT;
-    char *state = term_clean(js_text(r->json, "state")), *name = term_clean(js_text(r->json, "name"));
+    char *state = term_clean(js_text(r->json, "state")),
+         *name = term_clean(js_text(r->json, "name"));
     cail_buf_addf(&b, "%s%" PRId64 " %s %s\n", t->group ? "group g" : "job ", t->id, name, state);
     char *line = cli_take(&b);
     term_puts(STDOUT_FILENO, line);
@@ -70,15 +71,17 @@ int cmd_cancel(struct cli *cli)
     int64_t grace_s = 0;
     if (grace != NULL && !fmt_read_duration(grace, &grace_s))
         return cli_usage(cli, "--grace wants a time such as 30s");
-    json_t *body = grace != NULL ? json_pack("{s:I}", "grace_s", (json_int_t)grace_s) : json_object();
+    json_t *body =
+        grace != NULL ? json_pack("{s:I}", "grace_s", (json_int_t)grace_s) : json_object();
     return act(cli, "cancel", cli_json(body), true, false);
 }
 
 int cmd_retry(struct cli *cli)
 {
     bool failed = args_flag(&cli->args, "failed");
-    return act(cli, "retry", cli_json(failed ? json_pack("{s:s}", "only", "failed") : json_object()),
-               true, failed);
+    return act(cli, "retry",
+               cli_json(failed ? json_pack("{s:s}", "only", "failed") : json_object()), true,
+               failed);
 }
 
 int cmd_hold(struct cli *cli)

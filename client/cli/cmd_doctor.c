@@ -38,8 +38,9 @@ static void report(struct doctor *d, enum verdict v, const char *check, const ch
     char *text = term_clean(raw);
     free(raw);
     d->failed = d->failed || v == FAILURE;
-    json_array_append_new(d->checks, cli_json(json_pack("{s:s,s:s,s:s,s:s?}", "check", check, "verdict",
-                                                        words[v], "detail", text, "next", next)));
+    json_array_append_new(d->checks,
+                          cli_json(json_pack("{s:s,s:s,s:s,s:s?}", "check", check, "verdict",
+                                             words[v], "detail", text, "next", next)));
     if (!d->cli->json) {
         struct cail_buf b = CAIL_BUF_INIT;
         if (term.colour)
@@ -71,7 +72,8 @@ static bool check_reach(struct doctor *d, struct cail_reply *version)
     if (strcmp(theirs, CAIL_VERSION) == 0)
         report(d, FINE, "version", NULL, "client and daemon are both %s", theirs);
     else
-        report(d, WARNING, "version", "./lab up restarts the daemon with what was built; jobs go on",
+        report(d, WARNING, "version",
+               "./lab up restarts the daemon with what was built; jobs go on",
                "client %s, daemon %s", CAIL_VERSION, theirs);
     return true;
 }
@@ -88,7 +90,8 @@ static void check_identity(struct doctor *d)
                (unsigned)geteuid(), cail_message(d->cli->c));
     }
     if (cail_warning(d->cli->c) != NULL)
-        report(d, WARNING, "token", "chmod 600 ~/.config/cail/token", "%s", cail_warning(d->cli->c));
+        report(d, WARNING, "token", "chmod 600 ~/.config/cail/token", "%s",
+               cail_warning(d->cli->c));
 }
 
 /* Fixed in 3.51.3, and on the branches 3.44.6 and 3.50.7. */
@@ -143,8 +146,9 @@ static void check_tools(struct doctor *d, const json_t *env)
         report(d, FINE, "tools", NULL, "all found");
     else
         report(d, all_ready ? NOTE : WARNING, "tools", what, "missing:%s", names);
-    report(d, all_ready ? FINE : WARNING, "recipes", all_ready ? NULL : "cail env says what they lack",
-           "%zu of %zu are ready to run", ready, json_array_size(recipes));
+    report(d, all_ready ? FINE : WARNING, "recipes",
+           all_ready ? NULL : "cail env says what they lack", "%zu of %zu are ready to run", ready,
+           json_array_size(recipes));
     free(what);
     free(from);
     free(raw);
@@ -190,7 +194,8 @@ static void check_cgroup(struct doctor *d, const json_t *version)
                                    "job's memory is booked, not enforced";
     char path[4096 + 64], kill_file[4096 + 128];
     if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0) {
-        report(d, NOTE, "cgroup", NULL, "no cgroup v2 here: job trees are ended process by process");
+        report(d, NOTE, "cgroup", NULL,
+               "no cgroup v2 here: job trees are ended process by process");
         return;
     }
     if (!cgroup_of(js_int(version, "pid", 0), path, sizeof path)) {

@@ -61,7 +61,9 @@ static void print_missing(const json_t *recipes)
 int cmd_env(struct cli *cli)
 {
     static const struct column columns[] = {
-        {"TOOL", false, 0, 0}, {"VERSION", false, 8, 0}, {"PATH", false, 10, 1},
+        {"TOOL", false, 0, 0},
+        {"VERSION", false, 8, 0},
+        {"PATH", false, 10, 1},
         {"PACKAGE", false, 0, 2},
     };
     struct cail_reply r;
@@ -102,7 +104,9 @@ int cmd_env(struct cli *cli)
 static void print_recipe(const json_t *r)
 {
     static const struct column columns[] = {
-        {"PARAMETER", false, 0, 0}, {"TYPE", false, 0, 1}, {"DEFAULT", false, 8, 0},
+        {"PARAMETER", false, 0, 0},
+        {"TYPE", false, 0, 1},
+        {"DEFAULT", false, 8, 0},
         {"", false, 16, 0},
     };
     struct table t;
@@ -113,7 +117,8 @@ static void print_recipe(const json_t *r)
     char *notes = clean_member(r, "notes");
     out("%s (%s, %s)\n%s\n\n", name, group, kind, summary);
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
-    json_object_foreach(json_object_get(r, "params"), key, p) {
+    json_object_foreach(json_object_get(r, "params"), key, p)
+    {
         json_t *dflt = json_object_get(p, "default");
         char *text = dflt == NULL || json_is_null(dflt) ? strdup("")
                      : json_is_string(dflt)             ? strdup(json_string_value(dflt))
@@ -126,7 +131,8 @@ static void print_recipe(const json_t *r)
     }
     if (t.n_cells > 0)
         table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-    out("\n  cail run %s%s\n", name, json_object_size(json_object_get(r, "params")) > 0 ? " -p NAME=VALUE" : "");
+    out("\n  cail run %s%s\n", name,
+        json_object_size(json_object_get(r, "params")) > 0 ? " -p NAME=VALUE" : "");
     if (notes[0] != '\0')
         out("  notes: %s\n", notes);
     free(name);
@@ -139,14 +145,18 @@ static void print_recipe(const json_t *r)
 int cmd_recipes(struct cli *cli)
 {
     static const struct column columns[] = {
-        {"NAME", false, 0, 0}, {"KIND", false, 0, 2}, {"GROUP", false, 8, 1}, {"", false, 20, 0},
+        {"NAME", false, 0, 0},
+        {"KIND", false, 0, 2},
+        {"GROUP", false, 8, 1},
+        {"", false, 20, 0},
     };
     struct cail_reply r;
     struct table t;
     bool done, one = cli->args.n_words > 0;
     char *name = one ? cail_encode(cli->args.word[0]) : NULL;
-    int code = cli_get(cli, one ? cail_path("/recipes/%s", name != NULL ? name : "") : cail_path("/recipes"),
-                       &r, &done);
+    int code = cli_get(
+        cli, one ? cail_path("/recipes/%s", name != NULL ? name : "") : cail_path("/recipes"), &r,
+        &done);
     free(name);
     if (done)
         return code;
@@ -185,8 +195,8 @@ static void print_use(const char *what, const json_t *use, bool mib)
 static void print_queue(const json_t *q)
 {
     static const struct column columns[] = {
-        {"QUEUE", false, 8, 0}, {"RUNNING", true, 0, 0}, {"QUEUED", true, 0, 0}, {"LIMIT", true, 0, 0},
-        {"", false, 0, 1},
+        {"QUEUE", false, 8, 0}, {"RUNNING", true, 0, 0}, {"QUEUED", true, 0, 0},
+        {"LIMIT", true, 0, 0},  {"", false, 0, 1},
     };
     static const char *const lists[] = {"running", "queued", "held"};
     struct table t;
@@ -220,7 +230,7 @@ static void print_queue(const json_t *q)
         json_array_extend(jobs, json_object_get(q, lists[i]));
     if (json_array_size(jobs) > 0)
         out("\n");
-    job_table(jobs, STDOUT_FILENO);
+    job_table(jobs, STDOUT_FILENO, true);
     json_decref(jobs);
 }
 
@@ -233,7 +243,8 @@ static int change_queue(struct cli *cli, const char *action, struct cail_reply *
     int64_t n = 0;
     if (limit ? a->n_words != 3 || !fmt_read_int(a->word[2], 0, INT32_MAX, &n) : a->n_words > 2) {
         json_decref(body);
-        return cli_usage(cli, limit ? "limit wants a queue and a number" : "names one queue or none");
+        return cli_usage(cli,
+                         limit ? "limit wants a queue and a number" : "names one queue or none");
     }
     if (a->n_words > 1 && json_object_set_new(body, "queue", json_string(a->word[1])) != 0) {
         json_decref(body);
@@ -272,8 +283,8 @@ int cmd_queue(struct cli *cli)
 static void cache_table(const json_t *entries)
 {
     static const struct column columns[] = {
-        {"KEY", false, 0, 4},  {"RECIPE", false, 8, 0}, {"SHA", false, 0, 2},  {"SIZE", true, 0, 0},
-        {"STATE", false, 0, 0}, {"USED", true, 0, 0},   {"USES", true, 0, 3}, {"", false, 0, 1},
+        {"KEY", false, 0, 4},   {"RECIPE", false, 8, 0}, {"SHA", false, 0, 2}, {"SIZE", true, 0, 0},
+        {"STATE", false, 0, 0}, {"USED", true, 0, 0},    {"USES", true, 0, 3}, {"", false, 0, 1},
     };
     struct table t;
     char text[FMT_MAX];
@@ -321,7 +332,8 @@ static int cache_prune(struct cli *cli)
     char freed[FMT_MAX];
     if (max != NULL && !fmt_read_bytes(max, &max_bytes))
         return cli_usage(cli, "--max wants a size such as 20G");
-    json_t *body = max != NULL ? json_pack("{s:I}", "max_bytes", (json_int_t)max_bytes) : json_object();
+    json_t *body =
+        max != NULL ? json_pack("{s:I}", "max_bytes", (json_int_t)max_bytes) : json_object();
     int code = cli_call(cli, "POST", cail_path("/cache/prune"), cli_json(body), &r);
     if (code != 0)
         return code;
@@ -367,8 +379,8 @@ int cmd_version(struct cli *cli)
     } else {
         char *version = clean_member(r.json, "version"), *sqlite = clean_member(r.json, "sqlite");
         char *mhd = clean_member(r.json, "libmicrohttpd"), *uv = clean_member(r.json, "libuv");
-        out("cail-d %s at %s (SQLite %s, libmicrohttpd %s, libuv %s)\n", version, cail_where(cli->c),
-            sqlite, mhd, uv);
+        out("cail-d %s at %s (SQLite %s, libmicrohttpd %s, libuv %s)\n", version,
+            cail_where(cli->c), sqlite, mhd, uv);
         free(version);
         free(sqlite);
         free(mhd);

@@ -65,16 +65,39 @@ static int add_filters(const struct cli *cli, struct cail_buf *b)
     return 0;
 }
 
-/* Fetches page after page until `want` jobs are there; appends them to jobs. */
-static int fetch(const struct cli *cli, const char *query, int64_t want, json_t *jobs, bool *ret_more)
+/* What goes out page by page: -a may bring a million jobs, of which only one page is held. */
+static void print_page(const struct cli *cli, const json_t *jobs, int64_t printed)
+{
+    if (!cli->json) {
+        job_table(jobs, STDOUT_FILENO, printed == 0);
+        return;
+    }
+    struct cail_buf b = CAIL_BUF_INIT;
+    if (printed == 0)
+        cail_buf_adds(&b, "{\"jobs\":[");
+    for (size_t i = 0; i < json_array_size(jobs); i++) {
+        char *text = json_dumps(json_array_get(jobs, i), JSON_COMPACT | JSON_ENCODE_ANY);
+        cail_buf_addf(&b, "%s%s", printed > 0 || i > 0 ? "," : "", text != NULL ? text : "null");
+        free(text);
+    }
+    size_t len = b.len;
+    char *text = cli_take(&b);
+    cli_put(text, len);
+    free(text);
+}
+
+/* Page after page until `want` jobs are out. */
+static int list(const struct cli *cli, const char *query, int64_t want, int64_t *ret_n,
+                bool *ret_more)
 {
     char *cursor = NULL;
     int code = 0;
+    *ret_n = 0;
     do {
         struct cail_reply r;
         struct cail_buf b = CAIL_BUF_INIT;
         char limit[32];
-        int64_t left = want - (int64_t)json_array_size(jobs);
+        int64_t left = want - *ret_n;
         snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_MAX ? left : PAGE_MAX);
         cail_buf_adds(&b, query);
         add_query(&b, "limit", limit);
@@ -85,31 +108,24 @@ static int fetch(const struct cli *cli, const char *query, int64_t want, json_t 
         code = cli_call(cli, "GET", cli_take(&b), NULL, &r);
         if (code != 0)
             break;
-        json_array_extend(jobs, json_object_get(r.json, "jobs"));
-        if (!js_null(r.json, "next_cursor"))
+        const json_t *jobs = json_object_get(r.json, "jobs");
+        print_page(cli, jobs, *ret_n);
+        *ret_n += (int64_t)json_array_size(jobs);
+        /* A page without jobs is the end, whatever its cursor says. */
+        if (js_text(r.json, "next_cursor")[0] != '\0' && json_array_size(jobs) > 0)
             cursor = strdup(js_text(r.json, "next_cursor"));
         cail_reply_done(&r);
-    } while (cursor != NULL && (int64_t)json_array_size(jobs) < want);
+    } while (cursor != NULL && *ret_n < want);
     *ret_more = cursor != NULL;
     free(cursor);
     return code;
-}
-
-static void print_all_json(json_t *jobs)
-{
-    json_t *root = cli_json(json_pack("{s:O}", "jobs", jobs));
-    struct cail_reply r = {.json = root, .text = json_dumps(root, JSON_COMPACT)};
-    cli_json((json_t *)(void *)r.text);
-    r.len = strlen(r.text);
-    cli_print_json(&r);
-    cail_reply_done(&r);
 }
 
 int cmd_ls(struct cli *cli)
 {
     bool all = args_flag(&cli->args, "all"), more;
     const char *text = args_value(&cli->args, "limit");
-    int64_t limit = LIMIT;
+    int64_t limit = LIMIT, n;
     if (cli->args.n_words > 0)
         return cli_usage(cli, "takes filters only; one job: cail show ID");
     if (text != NULL && !fmt_read_int(text, 1, INT32_MAX, &limit))
@@ -118,20 +134,16 @@ int cmd_ls(struct cli *cli)
     cail_buf_adds(&b, "/jobs");
     int code = add_filters(cli, &b);
     char *query = cli_take(&b);
-    json_t *jobs = cli_json(json_array());
-    if (code == 0)
-        code = fetch(cli, query, all && text == NULL ? INT64_MAX : limit, jobs, &more);
-    if (code == 0 && cli->json) {
-        print_all_json(jobs);
-    } else if (code == 0) {
-        if (json_array_size(jobs) == 0)
-            cli_say(strchr(query, '?') != NULL ? "no such job" : "no job yet: try cail run env-check");
-        else
-            job_table(jobs, STDOUT_FILENO);
-        if (more && term.out_tty)
+    if (code == 0) {
+        code = list(cli, query, all && text == NULL ? INT64_MAX : limit, &n, &more);
+        if (code == 0 && cli->json)
+            term_puts(STDOUT_FILENO, "]}\n");
+        else if (code == 0 && n == 0)
+            cli_say(strchr(query, '?') != NULL ? "no such job"
+                                               : "no job yet: try cail run env-check");
+        else if (code == 0 && more && term.out_tty)
             cli_say("there are more: cail ls --limit N, or -a for all");
     }
     free(query);
-    json_decref(jobs);
     return code;
 }

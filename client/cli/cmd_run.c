@@ -69,7 +69,8 @@ static int run_group(struct cli *cli, int64_t id, size_t n)
     cli_say("group g%" PRId64 " of %zu jobs", id, n);
     int code = group_wait(cli, id, 0, &r);
     if (code == EXIT_DETACHED)
-        cli_say("detached; group g%" PRId64 " goes on: cail wait g%" PRId64 ", cail cancel g%" PRId64,
+        cli_say("detached; group g%" PRId64 " goes on: cail wait g%" PRId64
+                ", cail cancel g%" PRId64,
                 id, id, id);
     if (code != 0)
         return code;

@@ -40,8 +40,10 @@ static void add_object(struct table *t, const char *key, const json_t *object)
     struct cail_buf b = CAIL_BUF_INIT;
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)(const void *)object, name, v) {
-        char *text = json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
+    json_object_foreach((json_t *)(uintptr_t)(const void *)object, name, v)
+    {
+        char *text =
+            json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
         if (!json_is_null(v))
             cail_buf_addf(&b, "%s%s=%s", b.len > 0 ? " " : "", name, text != NULL ? text : "");
         free(text);
@@ -125,9 +127,10 @@ static void print_head(const json_t *job)
 static void print_attempts(const json_t *attempts)
 {
     static const struct column columns[] = {
-        {"ATTEMPT", true, 0, 0}, {"STEP", true, 0, 4},   {"STATE", false, 0, 0}, {"END", false, 0, 0},
-        {"WALL", true, 0, 0},    {"USER", true, 0, 5},   {"SYS", true, 0, 6},    {"PEAK", true, 0, 3},
-        {"LOG", true, 0, 2},     {"FOLDER", false, 10, 1},
+        {"ATTEMPT", true, 0, 0},  {"STEP", true, 0, 4}, {"STATE", false, 0, 0},
+        {"END", false, 0, 0},     {"WALL", true, 0, 0}, {"USER", true, 0, 5},
+        {"SYS", true, 0, 6},      {"PEAK", true, 0, 3}, {"LOG", true, 0, 2},
+        {"FOLDER", false, 10, 1},
     };
     struct table t;
     char text[FMT_MAX];
@@ -208,7 +211,10 @@ static void add_jobs(struct table *t, const json_t *jobs)
 int cmd_why(struct cli *cli)
 {
     static const struct column columns[] = {
-        {"", false, 0, 0}, {"", false, 0, 0}, {"", false, 16, 0}, {"", false, 6, 1},
+        {"", false, 0, 0},
+        {"", false, 0, 0},
+        {"", false, 16, 0},
+        {"", false, 6, 1},
     };
     struct cail_reply r;
     struct table t;
@@ -221,7 +227,8 @@ int cmd_why(struct cli *cli)
     if (done)
         return code;
     struct cail_buf b = CAIL_BUF_INIT;
-    char *state = term_clean(js_text(r.json, "state")), *why = term_clean(js_text(r.json, "summary"));
+    char *state = term_clean(js_text(r.json, "state")),
+         *why = term_clean(js_text(r.json, "summary"));
     cail_buf_addf(&b, "job %" PRId64 " is %s: %s\n", id, state, why);
     if (js_int(r.json, "position", 0) > 0)
         cail_buf_addf(&b, "place %" PRId64 " in the queue\n", js_int(r.json, "position", 0));

@@ -9,7 +9,8 @@
 #include "term.h"
 #include "verbs.h"
 
-#define CANDIDATES_TIMEOUT_MS 2000 /* whoever presses TAB does not want to wait for a dead daemon */
+#define CANDIDATES_TIMEOUT_MS 2000 /* whoever presses TAB does not want to wait for a dead daemon  \
+                                    */
 
 static const char states[] =
 #define X(sym, word, terminal) word " "
@@ -87,12 +88,13 @@ static void bash(struct cail_buf *b)
 {
     cail_buf_adds(b, "_cail_verbs=\"");
     add_verb_names(b);
-    cail_buf_adds(b, "\"\n_cail() {\n"
-                     "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-                     "    local verb=\"${COMP_WORDS[1]}\" words= options= files=\n"
-                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                     "        COMPREPLY=($(compgen -W \"$_cail_verbs --url --json --help\" -- \"$cur\"))\n"
-                     "        return\n    fi\n    case \"$verb\" in\n");
+    cail_buf_adds(
+        b, "\"\n_cail() {\n"
+           "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+           "    local verb=\"${COMP_WORDS[1]}\" words= options= files=\n"
+           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+           "        COMPREPLY=($(compgen -W \"$_cail_verbs --url --json --help\" -- \"$cur\"))\n"
+           "        return\n    fi\n    case \"$verb\" in\n");
     for (const struct verb *v = verbs; v->name != NULL; v++) {
         cail_buf_adds(b, "    ");
         add_pattern(b, v);
@@ -132,7 +134,8 @@ static void add_quoted(struct cail_buf *b, const char *text)
 
 static void fish_option(struct cail_buf *b, const struct verb *v, const struct opt *o)
 {
-    cail_buf_addf(b, "complete -c cail -n '__fish_seen_subcommand_from %s' -l %s", v->name, o->name);
+    cail_buf_addf(b, "complete -c cail -n '__fish_seen_subcommand_from %s' -l %s", v->name,
+                  o->name);
     if (o->letter != 0)
         cail_buf_addf(b, " -s %c", o->letter);
     if (o->arg != NULL)
@@ -159,8 +162,8 @@ static void fish(struct cail_buf *b)
         add_quoted(b, v->summary);
         cail_buf_addc(b, '\n');
         if (from != NULL && from[0] != '\0')
-            cail_buf_addf(b, "complete -c cail -n '__fish_seen_subcommand_from %s' -a '%s'%s\n", v->name,
-                          from[0] == '$' ? from + 1 : from,
+            cail_buf_addf(b, "complete -c cail -n '__fish_seen_subcommand_from %s' -a '%s'%s\n",
+                          v->name, from[0] == '$' ? from + 1 : from,
                           v->complete == COMPLETE_RUNNABLE ? " -F" : "");
         verb_tables(v, tables);
         for (size_t i = 0; tables[i] != NULL; i++)

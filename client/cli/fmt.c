@@ -204,9 +204,9 @@ const char *fmt_state_colour(const char *state)
     static const struct {
         const char *state, *sgr;
     } colours[] = {
-        {"held", "35"},     {"queued", "33"},   {"running", "36"},    {"succeeded", "32"},
-        {"failed", "31"},   {"canceled", "90"}, {"timed_out", "31"},  {"lost", "1;31"},
-        {"dep_failed", "31"},
+        {"held", "35"},      {"queued", "33"}, {"running", "36"},
+        {"succeeded", "32"}, {"failed", "31"}, {"canceled", "90"},
+        {"timed_out", "31"}, {"lost", "1;31"}, {"dep_failed", "31"},
     };
     for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++)
         if (strcmp(colours[i].state, state) == 0)

@@ -54,7 +54,8 @@ static void add_counts(struct cail_buf *b, const json_t *group)
 {
     const char *key, *between = "";
     json_t *v;
-    json_object_foreach(json_object_get(group, "counts"), key, v) {
+    json_object_foreach(json_object_get(group, "counts"), key, v)
+    {
         if (json_integer_value(v) <= 0)
             continue;
         char *word = term_clean(key);
@@ -109,8 +110,10 @@ static char *coordinates(const json_t *job)
     struct cail_buf b = CAIL_BUF_INIT;
     const char *key;
     json_t *v;
-    json_object_foreach(json_object_get(job, "matrix"), key, v) {
-        char *text = json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
+    json_object_foreach(json_object_get(job, "matrix"), key, v)
+    {
+        char *text =
+            json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
         cail_buf_addf(&b, "%s%s=%s", b.len > 0 ? " " : "", key, text != NULL ? text : "");
         free(text);
     }
@@ -120,7 +123,10 @@ static char *coordinates(const json_t *job)
 void group_print(const json_t *group, int fd, bool all_jobs)
 {
     static const struct column columns[] = {
-        {"ID", true, 0, 0}, {"STATE", false, 0, 0}, {"NAME", false, 10, 0}, {"MATRIX", false, 10, 1},
+        {"ID", true, 0, 0},
+        {"STATE", false, 0, 0},
+        {"NAME", false, 10, 0},
+        {"MATRIX", false, 10, 1},
     };
     struct cail_buf b = CAIL_BUF_INIT;
     struct table t;
@@ -149,5 +155,6 @@ void group_print(const json_t *group, int fd, bool all_jobs)
         free(at);
     }
     bool any = t.n_cells > 0;
-    table_print(&t, fd, fd == STDOUT_FILENO ? term_width() : 0, fd == STDOUT_FILENO && term.colour, any);
+    table_print(&t, fd, fd == STDOUT_FILENO ? term_width() : 0, fd == STDOUT_FILENO && term.colour,
+                any);
 }

@@ -33,8 +33,8 @@ void verb_help(const struct verb *v)
 {
     const struct opt *tables[OPT_TABLES_MAX + 1];
     struct cail_buf b = CAIL_BUF_INIT;
-    cail_buf_addf(&b, "usage: cail %s%s%s [options]\n\n%s\n", v->name, v->usage[0] != '\0' ? " " : "",
-                  v->usage, v->summary);
+    cail_buf_addf(&b, "usage: cail %s%s%s [options]\n\n%s\n", v->name,
+                  v->usage[0] != '\0' ? " " : "", v->usage, v->summary);
     if (v->help != NULL)
         cail_buf_addf(&b, "\n%s\n", v->help);
     if (v->aliases[0] != '\0')
@@ -72,9 +72,9 @@ static void verbs_json(struct cli *cli)
         for (size_t i = 0; tables[i] != NULL; i++)
             for (const struct opt *o = tables[i]; o->name != NULL; o++) {
                 const char letter[] = {o->letter, '\0'};
-                json_array_append_new(options, cli_json(json_pack("{s:s,s:s,s:s?,s:s}", "name", o->name,
-                                                                  "letter", letter, "arg", o->arg,
-                                                                  "help", o->help)));
+                json_array_append_new(
+                    options, cli_json(json_pack("{s:s,s:s,s:s?,s:s}", "name", o->name, "letter",
+                                                letter, "arg", o->arg, "help", o->help)));
             }
         json_array_append_new(list, cli_json(json_pack("{s:s,s:s,s:s,s:s,s:o}", "name", v->name,
                                                        "aliases", v->aliases, "usage", v->usage,

@@ -46,12 +46,12 @@ char *job_info(const json_t *job)
     return clean;
 }
 
-void job_table(const json_t *jobs, int fd)
+void job_table(const json_t *jobs, int fd, bool titles)
 {
     static const struct column columns[] = {
-        {"ID", true, 0, 0},     {"STATE", false, 0, 0}, {"NAME", false, 10, 0},
-        {"KIND", false, 0, 5},  {"QUEUE", false, 6, 6}, {"PRIO", true, 0, 7},
-        {"AGE", true, 0, 3},    {"TOOK", true, 0, 2},   {"INFO", false, 12, 1},
+        {"ID", true, 0, 0},    {"STATE", false, 0, 0}, {"NAME", false, 10, 0},
+        {"KIND", false, 0, 5}, {"QUEUE", false, 6, 6}, {"PRIO", true, 0, 7},
+        {"AGE", true, 0, 3},   {"TOOK", true, 0, 2},   {"INFO", false, 12, 1},
     };
     struct table t;
     char text[FMT_MAX];
@@ -75,5 +75,5 @@ void job_table(const json_t *jobs, int fd)
         table_add(&t, info);
         free(info);
     }
-    table_print(&t, fd, term_width(), term.colour, true);
+    table_print(&t, fd, term_width(), term.colour, titles);
 }

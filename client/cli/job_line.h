@@ -6,7 +6,8 @@
 
 #include "cli.h"
 
-void job_table(const json_t *jobs, int fd); /* array; nothing for an empty one */
+/* jobs: an array; nothing is printed for an empty one. */
+void job_table(const json_t *jobs, int fd, bool titles);
 /* What is worth knowing now: progress, reason, how it ended. Cleaned, caller frees. */
 char *job_info(const json_t *job);
 /* ms it has run; -1 = not started. */

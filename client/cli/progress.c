@@ -77,7 +77,9 @@ char *progress_bar(int64_t done, int64_t total, int64_t eta_s, int columns)
         int full = (int)((double)done * cells / (double)total);
         cail_buf_addc(&b, '[');
         for (int i = 0; i < cells; i++)
-            cail_buf_adds(&b, i < full ? (term.utf8 ? "\xe2\x96\x88" : "#") : term.utf8 ? " " : ".");
+            cail_buf_adds(&b, i < full    ? (term.utf8 ? "\xe2\x96\x88" : "#")
+                              : term.utf8 ? " "
+                                          : ".");
         cail_buf_adds(&b, "] ");
     }
     cail_buf_adds(&b, figures);
@@ -105,7 +107,8 @@ void progress_job(struct progress *p, const json_t *job)
     int64_t since = fmt_read_time_ms(js_text(job, running ? "started_at" : "created_at"));
     cail_buf_addf(&b, "job %" PRId64 " %s  %s", js_int(job, "id", 0), name, state);
     if (js_int(step, "count", 0) > 1)
-        cail_buf_addf(&b, " %" PRId64 "/%" PRId64, js_int(step, "index", 0) + 1, js_int(step, "count", 0));
+        cail_buf_addf(&b, " %" PRId64 "/%" PRId64, js_int(step, "index", 0) + 1,
+                      js_int(step, "count", 0));
     if (since >= 0)
         cail_buf_addf(&b, " %s", fmt_duration((fmt_now_ms() - since) / 1000 * 1000, took));
     if (running) {

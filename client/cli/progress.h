@@ -11,11 +11,11 @@
 #include "term.h"
 
 struct progress {
-    bool on;      /* stderr is a terminal */
-    bool drawn;   /* the line is on the screen */
+    bool on;       /* stderr is a terminal */
+    bool drawn;    /* the line is on the screen */
     bool mid_line; /* the log's last byte on this terminal was no LF */
     struct term_filter filter;
-    char *text;   /* what the line says */
+    char *text; /* what the line says */
 };
 
 void progress_init(struct progress *p);
@@ -28,7 +28,8 @@ void progress_draw(struct progress *p);
 void progress_erase(struct progress *p);
 void progress_done(struct progress *p);
 
-/* "[#####.....] 31/167  18 %  ETA 42s", at most `columns` wide; total <= 0 gives "". Caller frees. */
+/* "[#####.....] 31/167  18 %  ETA 42s", at most `columns` wide; total <= 0 gives "". Caller frees.
+ */
 char *progress_bar(int64_t done, int64_t total, int64_t eta_s, int columns);
 
 #endif

@@ -41,9 +41,22 @@ static const struct member {
 
 /* What of the shell's environment a command or script gets without being asked. */
 static const char *const passed_on[] = {
-    "PATH",       "HOME",       "USER",         "LANG",            "TMPDIR",      "VIRTUAL_ENV",
-    "CONDA_PREFIX", "CUDA_HOME", "LD_LIBRARY_PATH", "CC",          "CXX",         "CCACHE_DIR",
-    "CCACHE_BASEDIR", "CCACHE_CONFIGPATH", "SCCACHE_DIR", "SCCACHE_CONF",
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CUDA_HOME",
+    "LD_LIBRARY_PATH",
+    "CC",
+    "CXX",
+    "CCACHE_DIR",
+    "CCACHE_BASEDIR",
+    "CCACHE_CONFIGPATH",
+    "SCCACHE_DIR",
+    "SCCACHE_CONF",
 };
 
 /* json_string gives NULL for what is not UTF-8: every value below is checked for it. */
@@ -127,7 +140,8 @@ static int set_members(struct cli *cli, json_t *body, bool common_only)
     return 0;
 }
 
-/* Each "KEY=VALUE" of an option into an object. bare: what a word without '=' means, NULL = wrong. */
+/* Each "KEY=VALUE" of an option into an object. bare: what a word without '=' means, NULL = wrong.
+ */
 static int set_pairs(struct cli *cli, const char *option, json_t *object,
                      const char *(*bare)(const char *key))
 {
@@ -186,7 +200,8 @@ static int set_surroundings(struct cli *cli, json_t *body, bool is_recipe)
         json_object_set_new(body, "cwd", absolute("."));
     if (!is_recipe && !args_flag(&cli->args, "clean-env"))
         add_environment(folder(body, "env"));
-    return args_flag(&cli->args, "env") ? set_pairs(cli, "env", folder(body, "env"), shell_value) : 0;
+    return args_flag(&cli->args, "env") ? set_pairs(cli, "env", folder(body, "env"), shell_value)
+                                        : 0;
 }
 
 /* "11", "11:finished", "11,12:ready" */
@@ -198,15 +213,17 @@ static int set_after(struct cli *cli, json_t *body)
         json_t *list = json_object_get(body, "after");
         if (list == NULL)
             json_object_set_new(body, "after", list = cli_json(json_array()));
-        for (const char *p = word; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
+        for (const char *p = word; p != NULL;
+             p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL) {
             size_t len = strcspn(p, ","), id_len = strcspn(p, ":,");
             char *id = strndup(p, id_len);
-            char *when = id_len < len ? strndup(p + id_len + 1, len - id_len - 1) : strdup("succeeded");
+            char *when =
+                id_len < len ? strndup(p + id_len + 1, len - id_len - 1) : strdup("succeeded");
             int64_t n = 0;
             bool ok = id != NULL && when != NULL && fmt_read_int(id, 1, INT64_MAX, &n);
             if (ok)
-                ok = json_array_append_new(list, json_pack("{s:I,s:s}", "job", (json_int_t)n, "when",
-                                                           when)) == 0;
+                ok = json_array_append_new(
+                         list, json_pack("{s:I,s:s}", "job", (json_int_t)n, "when", when)) == 0;
             free(id);
             free(when);
             if (!ok)
@@ -274,7 +291,8 @@ static int set_artifacts(struct cli *cli, json_t *body)
             json_object_set_new(body, "artifacts", list = cli_json(json_array()));
         size_t len = strlen(word);
         bool diff = len > 5 && strcmp(word + len - 5, ":diff") == 0;
-        json_t *one = json_pack("{s:s%,s:b}", "path", word, diff ? len - 5 : len, "diff", (int)diff);
+        json_t *one =
+            json_pack("{s:s%,s:b}", "path", word, diff ? len - 5 : len, "diff", (int)diff);
         if (one == NULL)
             return bad_value(cli, "artifact", word, "a path in UTF-8");
         json_array_append_new(list, one);
@@ -337,8 +355,8 @@ static int set_options(struct cli *cli, json_t *body, bool is_recipe)
 /* --- what is to run --- */
 
 /* program NULL = words[0] is it. */
-static int set_command(struct cli *cli, json_t *body, const char *program, const char *const words[],
-                       size_t n)
+static int set_command(struct cli *cli, json_t *body, const char *program,
+                       const char *const words[], size_t n)
 {
     json_t *list = cli_json(json_array());
     bool ok = true;
@@ -422,8 +440,10 @@ static int from_recipe(struct cli *cli, json_t *body)
     if (strchr(name, '/') != NULL)
         code = cli_usage(cli, "there is no file %s", clean);
     else if (a->n_words > 1 || a->rest != NULL)
-        code = cli_usage(cli, "the recipe %s takes parameters as -p NAME=VALUE; to run a command write "
-                              "cail %s -- %s ...", clean, cli->verb->name, clean);
+        code = cli_usage(cli,
+                         "the recipe %s takes parameters as -p NAME=VALUE; to run a command write "
+                         "cail %s -- %s ...",
+                         clean, cli->verb->name, clean);
     else if (json_object_set_new(body, "recipe", json_string(name)) != 0)
         code = cli_usage(cli, "%s is not UTF-8 text", clean);
     if (code == 0 && access(name, F_OK) == 0)
@@ -441,7 +461,8 @@ int request_build(struct cli *cli, json_t **ret)
     bool recipe = a->n_words > 0 && !script_is_meant(a->word[0]);
     int code;
     if (!recipe && args_flag(a, "param")) {
-        code = cli_usage(cli, "-p belongs to a recipe; a script gets arguments, or --env NAME=VALUE");
+        code =
+            cli_usage(cli, "-p belongs to a recipe; a script gets arguments, or --env NAME=VALUE");
     } else if (recipe) {
         code = from_recipe(cli, body);
     } else if (a->n_words > 0) {

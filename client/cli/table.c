@@ -160,7 +160,9 @@ void table_print(struct table *t, int fd, int limit, bool colour, bool titles)
             const struct cell *cell = r > 0 ? &t->cells[(r - 1) * t->n_columns + i] : NULL;
             put_cell(&b, cell != NULL ? cell->text : t->columns[i].title, width[i],
                      t->columns[i].right, i == last,
-                     !colour ? NULL : cell != NULL ? cell->colour : "2");
+                     !colour        ? NULL
+                     : cell != NULL ? cell->colour
+                                    : "2");
             if (i != last)
                 cail_buf_addf(&b, "%*s", GAP, "");
         }

@@ -8,9 +8,9 @@
 
 struct column {
     const char *title;
-    bool right;  /* numbers */
-    int least;   /* columns it may shrink to; 0 = never shrinks */
-    int drop;    /* 0 = always shown; else the highest goes first */
+    bool right; /* numbers */
+    int least;  /* columns it may shrink to; 0 = never shrinks */
+    int drop;   /* 0 = always shown; else the highest goes first */
 };
 
 struct cell {

@@ -57,7 +57,12 @@ int term_err_width(void)
 static int utf8_char(const unsigned char *p, size_t n, uint32_t *ret)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    int len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    int len = p[0] < 0x80   ? 1
+              : p[0] < 0xc2 ? 0
+              : p[0] < 0xe0 ? 2
+              : p[0] < 0xf0 ? 3
+              : p[0] < 0xf5 ? 4
+                            : 0;
     if (len == 0)
         return 0;
     uint32_t c = len == 1 ? p[0] : (uint32_t)(p[0] & (0x7f >> len));

@@ -9,18 +9,18 @@
 
 struct verb {
     const char *name;
-    const char *aliases;  /* separated by blanks, "" = none */
-    const char *usage;    /* what follows "cail NAME" */
-    const char *summary;  /* one line, for the list of verbs */
-    int (*exec)(struct cli *cli); /* returns the exit code */
-    enum complete complete;       /* of its words */
-    const char *words;            /* COMPLETE_WORDS: separated by blanks; else NULL */
+    const char *aliases;                       /* separated by blanks, "" = none */
+    const char *usage;                         /* what follows "cail NAME" */
+    const char *summary;                       /* one line, for the list of verbs */
+    int (*exec)(struct cli *cli);              /* returns the exit code */
+    enum complete complete;                    /* of its words */
+    const char *words;                         /* COMPLETE_WORDS: separated by blanks; else NULL */
     const struct opt *options[OPT_TABLES_MAX]; /* beside the common ones */
-    const char *help;             /* further lines for --help, NULL = none */
-    bool offline;                 /* wants no struct cail */
+    const char *help;                          /* further lines for --help, NULL = none */
+    bool offline;                              /* wants no struct cail */
 };
 
-extern const struct verb verbs[]; /* ends with name NULL */
+extern const struct verb verbs[];      /* ends with name NULL */
 extern const struct opt opts_common[]; /* --json --url --help: every verb's */
 
 const struct verb *verb_find(const char *name); /* by name or alias; NULL = none */

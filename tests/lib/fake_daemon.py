@@ -26,6 +26,10 @@ class Request:
         return json.loads(self.body)
 
 
+class RawJson(bytes):
+    """A body that is sent as it is and called JSON."""
+
+
 class Break(Exception):
     """Raised by a handler: the connection is cut without an end."""
 
@@ -258,7 +262,8 @@ def make_handler(daemon):
 
         def send_object(self, status, body):
             raw = body if isinstance(body, bytes) else (json.dumps(body) + "\n").encode()
-            kind = "text/plain" if isinstance(body, bytes) else "application/json"
+            is_text = isinstance(body, bytes) and not isinstance(body, RawJson)
+            kind = "text/plain" if is_text else "application/json"
             self.send_response(status)
             self.send_header("Content-Type", kind if status < 400 else "application/problem+json")
             self.send_header("Content-Length", str(len(raw)))
@@ -348,4 +353,4 @@ def make_handler(daemon):
     return Handler
 
 
-__all__ = ["FakeDaemon", "Break", "problem", "Log"]
+__all__ = ["FakeDaemon", "Break", "RawJson", "problem", "Log"]

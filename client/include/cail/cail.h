@@ -10,8 +10,8 @@
  *
  * Everything returns CAIL_OK or a negative CAIL_E* and leaves a sentence in cail_message().
  * A struct cail belongs to one thread at a time; several may live beside each other.
- * Numbers, names and texts that come back were chosen by strangers (job names, log lines): a program
- * that shows them on a terminal has to remove control sequences first. */
+ * Numbers, names and texts that come back were chosen by strangers (job names, log lines): a
+ * program that shows them on a terminal has to remove control sequences first. */
 #ifndef CAIL_CAIL_H
 #define CAIL_CAIL_H
 
@@ -37,7 +37,8 @@ enum {
     CAIL_ETOOBIG = -8,  /* the answer is larger than CAIL_REPLY_MAX */
 };
 
-#define CAIL_REPLY_MAX ((size_t)64 << 20) /* bytes; logs and artifacts are streamed, not replies */
+#define CAIL_REPLY_MAX ((size_t)64 << 20) /* bytes; logs and artifacts are streamed, not replies   \
+                                           */
 
 struct cail;
 
@@ -105,11 +106,11 @@ int cail_log_end(struct cail *c, int64_t job, int64_t attempt, size_t max, char 
 enum cail_notice { CAIL_LOST, CAIL_BACK, CAIL_ATTEMPT };
 struct cail_follow {
     int64_t job;
-    int64_t attempt; /* only this one (its number); 0 = from the newest on */
-    bool from_first; /* with attempt 0: start at the first attempt instead */
-    int64_t from;    /* first byte wanted of the attempt it starts with */
-    int wake_fd;     /* on_wake is called when it becomes readable; -1 = none */
-    int tick_ms;     /* 0 = no ticks */
+    int64_t attempt;    /* only this one (its number); 0 = from the newest on */
+    bool from_first;    /* with attempt 0: start at the first attempt instead */
+    int64_t from;       /* first byte wanted of the attempt it starts with */
+    int wake_fd;        /* on_wake is called when it becomes readable; -1 = none */
+    int tick_ms;        /* 0 = no ticks */
     int64_t give_up_ms; /* how long an absent daemon is waited for; 0 = five minutes */
     void *ctx;
     cail_sink *on_log; /* NULL = the log is not wanted */
