@@ -13,7 +13,7 @@ if [[ ! -r $recipes/lib/tools.sh ]]; then
     echo "env_check: no recipes at $recipes (set CAIL_RECIPES)" >&2
     exit 64
 fi
-# shellcheck source=../recipes/lib/tools.sh
+# shellcheck source=/dev/null
 . "$recipes/lib/tools.sh"
 
 usage() {

@@ -48,8 +48,8 @@ make_input() {
 timed() {
     local began
     began=$(now_us)
-    "$mlir_opt" "$1" "${flags[@]}" --mlir-timing --mlir-timing-display=list "${format[@]}" \
-        -o "$2" 2>"$3"
+    "$mlir_opt" "$1" "${flags[@]}" --mlir-timing --mlir-timing-display=list \
+        --mlir-output-format=json -o "$2" 2>"$3"
     WALL_US=$(($(now_us) - began))
 }
 
@@ -82,7 +82,7 @@ measure() {
             die "$name: mlir-opt made other output in round $round: it is not deterministic"
         # What else it says on stderr comes before the report. One report after the other: each is a
         # sample of the same series.
-        sed -n "/$report_start/,\$p" "$timing" >>"$CAIL_RESULTS/$name.$suffix"
+        sed -n '/^\[$/,$p' "$timing" >>"$CAIL_RESULTS/$name.json"
         metric "$name" wall "$(us_to ms "$WALL_US")" ms lower time "param.copies=$copies"
         done_rounds=$((done_rounds + 1))
         progress "$done_rounds" "$all_rounds" "$name"
@@ -92,16 +92,11 @@ measure() {
 
 mlir_opt=$(find_mlir_opt)
 version=$("$mlir_opt" --version)
-help=$("$mlir_opt" --help)
 say "mlir-opt: $mlir_opt"
 sed -n 's/^ *\(.*version.*\)$/version: \1/p' <<<"$version"
 
 threads=(--mlir-disable-threading)
 [[ $(param threads false) != true ]] || threads=()
-format=() suffix=txt report_start='^===-'
-if [[ $help == *mlir-output-format* ]]; then
-    format=(--mlir-output-format=json) suffix=json report_start='^\[$'
-fi
 
 names=("$(param input all)")
 if [[ ${names[0]} == all ]]; then
