@@ -277,6 +277,29 @@ static void load_done(struct http_load *load)
     call_settle(c);
 }
 
+static void drop_loaded(struct call *c)
+{
+    if (c->loaded)
+        (c->route->free_loaded ? c->route->free_loaded : free)(c->loaded);
+    c->loaded = c->rq.loaded = NULL;
+}
+
+/* Off to a reader thread; what an earlier load brought goes. */
+static void begin_load(struct call *c)
+{
+    struct http_server *s = server_of(c);
+    drop_loaded(c);
+    c->phase = CALL_LOADING;
+    c->load = (struct http_load){load_run, load_done};
+    c->code = 0;
+    s->n_loading++;
+    if (s->config.hooks.load(s->config.hooks.app, &c->load))
+        return;
+    s->n_loading--;
+    err_set(&c->err, E_UNAVAILABLE, "too many questions to the store are waiting already");
+    fail_ready(c, &c->err);
+}
+
 void call_serve(struct call *c)
 {
     struct http_server *s = server_of(c);
@@ -293,6 +316,11 @@ void call_serve(struct call *c)
         }
         r = err_set(&err, E_UNAVAILABLE, "too many requests are waiting already");
     }
+    if (r == HTTP_RELOAD && c->route->load) {
+        reply_clear(&c->reply);
+        begin_load(c);
+        return;
+    }
     if (r == 0 && c->reply.stream && s->n_streams >= (unsigned)s->config.limits.streams_max)
         r = err_set(&err, E_UNAVAILABLE, "too many streams are open already");
     if (r && err.code == E_OK)
@@ -305,23 +333,13 @@ void call_serve(struct call *c)
 
 static void start(struct call *c)
 {
-    struct http_server *s = server_of(c);
     conn_set_deadline(conn_of(c), 0);
     c->rq.body = c->body.len ? c->body.p : "";
     c->rq.body_len = c->body.len;
-    if (!c->route->load) {
+    if (!c->route->load || (c->route->flags & HTTP_LOAD_LAZY))
         call_serve(c);
-        return;
-    }
-    c->phase = CALL_LOADING;
-    c->load = (struct http_load){load_run, load_done};
-    c->code = 0;
-    s->n_loading++;
-    if (s->config.hooks.load(s->config.hooks.app, &c->load))
-        return;
-    s->n_loading--;
-    err_set(&c->err, E_UNAVAILABLE, "too many questions to the store are waiting already");
-    fail_ready(c, &c->err);
+    else
+        begin_load(c);
 }
 
 /* -- MHD's callbacks ------------------------------------------------------------------------- */
@@ -372,8 +390,7 @@ void call_end(void *listener, struct MHD_Connection *mhd, void **ctx,
     BUG_ON(c->phase == CALL_LOADING || c->suspended);
     wait_remove(c);
     wait_unwatch(c);
-    if (c->loaded)
-        (c->route->free_loaded ? c->route->free_loaded : free)(c->loaded);
+    drop_loaded(c);
     free(c->rq.scratch);
     if (c->streams)
         server_of(c)->n_streams--;
@@ -381,7 +398,6 @@ void call_end(void *listener, struct MHD_Connection *mhd, void **ctx,
     keep_some(&c->body);
     keep_some(&c->target);
     c->route = NULL;
-    c->loaded = NULL;
     c->gone = c->close = c->streams = false;
     memset(&c->rq, 0, sizeof c->rq);
     c->phase = CALL_IDLE;
