@@ -24,7 +24,10 @@ static const struct known {
     size_t len, at;
     unsigned marks;
 } known[] = {
-#define H(name, field, marks) {name, sizeof name - 1, AT(field), marks}
+#define H(name, field, marks)                                                                      \
+    {                                                                                              \
+        name, sizeof name - 1, AT(field), marks                                                    \
+    }
     H("Host", host, ONCE),
     H("Origin", origin, ONCE | BROWSER),
     H("Content-Length", content_length, ONCE),

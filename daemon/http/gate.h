@@ -24,7 +24,8 @@ struct gate {
     const char *host, *origin, *content_length, *transfer_encoding, *content_type,
         *content_encoding, *authorization, *csrf, *fetch_site, *fetch_mode, *fetch_dest, *accept,
         *accept_encoding, *idempotency_key, *if_none_match, *if_match, *last_event_id, *range;
-    bool browser; /* Origin, Referer, Cookie or Sec-Fetch-*: what only browsers send by themselves */
+    bool
+        browser; /* Origin, Referer, Cookie or Sec-Fetch-*: what only browsers send by themselves */
     bool proxied; /* Forwarded, X-Forwarded-*, X-Real-IP, Via: the peer speaks for somebody else */
 };
 
@@ -40,8 +41,8 @@ void gate_header(struct gate *g, const char *name, size_t name_len, const char *
                  size_t value_len);
 int gate_check(const struct gate *g, const struct gate_site *site, struct cail_err *err) NODISCARD;
 int gate_check_origin(const struct gate *g, bool page, struct cail_err *err) NODISCARD;
-int gate_check_body(const struct gate *g, const struct http_route *route, struct cail_err *err)
-    NODISCARD;
+int gate_check_body(const struct gate *g, const struct http_route *route,
+                    struct cail_err *err) NODISCARD;
 
 bool gate_host_ok(const char *host, const struct gate_site *site);
 bool gate_is_chunked(const struct gate *g);

@@ -99,10 +99,10 @@ static bool still_established(int fd)
            info.tcpi_state == TCP_ESTABLISHED;
 }
 
-/* Four conditions, each with a real impostor behind it: the exact 4-tuple is answered; its socket is
- * ESTABLISHED and has an inode (a client that has closed reads as uid 0 without one); our own end is
- * still ESTABLISHED afterwards (after a reset another process may hold the same 4-tuple); and the uid
- * exists in our user namespace. */
+/* Four conditions, each with a real impostor behind it: the exact 4-tuple is answered; its socket
+ * is ESTABLISHED and has an inode (a client that has closed reads as uid 0 without one); our own
+ * end is still ESTABLISHED afterwards (after a reset another process may hold the same 4-tuple);
+ * and the uid exists in our user namespace. */
 void ident_tcp(int netlink_fd, int fd, struct http_peer *ret)
 {
     static uint32_t seq;

@@ -28,14 +28,14 @@
 #include "http/route.h"
 #include "http/server.h"
 
-#define LISTENERS_MAX     5 /* four of TCP and the Unix socket */
-#define OWNER_RESERVE     16
-#define LARGE_BODY        (64u << 10) /* above it a body is sent in blocks, so that progress shows */
-#define KEPT_MAX          (64u << 10) /* memory a connection keeps from one request to the next */
+#define LISTENERS_MAX 5 /* four of TCP and the Unix socket */
+#define OWNER_RESERVE 16
+#define LARGE_BODY    (64u << 10) /* above it a body is sent in blocks, so that progress shows */
+#define KEPT_MAX      (64u << 10) /* memory a connection keeps from one request to the next */
 
 enum call_phase {
-    CALL_IDLE,     /* between requests */
-    CALL_HEAD,     /* the request line is known, headers are not judged yet */
+    CALL_IDLE, /* between requests */
+    CALL_HEAD, /* the request line is known, headers are not judged yet */
     CALL_BODY,
     CALL_DROPPING, /* the body grew too large: read on and forget, then 413 */
     CALL_LOADING,  /* with the reader thread */
@@ -84,8 +84,8 @@ struct conn {
     struct MHD_Connection *mhd;
     int fd;
     struct http_peer peer;
-    bool stranger; /* not the owner: held to a part of the connections */
-    bool served;   /* has had an answer; until then a slow head is told 408 */
+    bool stranger;       /* not the owner: held to a part of the connections */
+    bool served;         /* has had an answer; until then a slow head is told 408 */
     int64_t deadline_ms; /* on uv_now's clock; 0 = none */
     struct call call;
     LIST_ENTRY(conn) link;

@@ -67,8 +67,8 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
     return MHD_YES;
 }
 
-/* MHD ends strings at a NUL that came in the request line, and skips spaces; both show as parts that
- * do not lie side by side. */
+/* MHD ends strings at a NUL that came in the request line, and skips spaces; both show as parts
+ * that do not lie side by side. */
 static bool line_is_plain(const struct call *c, const char *method, const char *url,
                           const char *version)
 {
@@ -88,8 +88,9 @@ static int check_access(struct call *c, struct cail_err *err)
         err_set(err, E_FORBIDDEN, "you are uid %u; this cail-d works for uid %u alone",
                 (unsigned)peer->uid, owner);
     if (server_of(c)->socket_path)
-        err_hint(err, "run as uid %u%s, or use its socket: curl --unix-socket %.100s "
-                      "http://localhost/",
+        err_hint(err,
+                 "run as uid %u%s, or use its socket: curl --unix-socket %.100s "
+                 "http://localhost/",
                  owner, peer->known && peer->uid == 0 ? "" : " on this machine",
                  server_of(c)->socket_path);
     else
@@ -101,8 +102,7 @@ static int find_route(struct call *c, struct cail_err *err)
 {
     unsigned allowed;
     char allow[ROUTE_ALLOW_LEN];
-    c->route =
-        route_find(&server_of(c)->routes, &c->rq, c->target.p + c->parts_at, &allowed);
+    c->route = route_find(&server_of(c)->routes, &c->rq, c->target.p + c->parts_at, &allowed);
     if (c->route)
         return 0;
     if (allowed == 0) {
@@ -204,8 +204,8 @@ static enum MHD_Result head(struct call *c, const char *url, const char *method,
 
 /* -- body ------------------------------------------------------------------------------------ */
 
-/* In the middle of an upload MHD takes no answer, so a chunked body that has grown too large is read
- * on to twice the limit, for the sake of an orderly 413, and cut off there. */
+/* In the middle of an upload MHD takes no answer, so a chunked body that has grown too large is
+ * read on to twice the limit, for the sake of an orderly 413, and cut off there. */
 static enum MHD_Result body(struct call *c, const char *data, size_t *size)
 {
     size_t max = c->route->body_max;

@@ -1,5 +1,5 @@
-/* Connections: accepted by us, not by libmicrohttpd, because at its limit it stops accepting and the
- * client waits for ever. */
+/* Connections: accepted by us, not by libmicrohttpd, because at its limit it stops accepting and
+ * the client waits for ever. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -39,8 +39,7 @@ static const char large_answer[] = RAW_ANSWER(
 
 void conn_set_deadline(struct conn *conn, int after_ms)
 {
-    conn->deadline_ms =
-        after_ms ? (int64_t)uv_now(conn->listener->server->loop) + after_ms : 0;
+    conn->deadline_ms = after_ms ? (int64_t)uv_now(conn->listener->server->loop) + after_ms : 0;
 }
 
 /* -- accept ---------------------------------------------------------------------------------- */
@@ -58,7 +57,8 @@ static void turn_away(struct http_server *s, int fd)
     s->refused++;
 }
 
-/* The owner's socket keeps a reserve, and others may fill a quarter: nobody can lock the owner out. */
+/* The owner's socket keeps a reserve, and others may fill a quarter: nobody can lock the owner out.
+ */
 static bool has_room(const struct http_server *s, const struct listener *l, bool stranger)
 {
     unsigned max = (unsigned)s->config.limits.connections_max;
@@ -158,8 +158,8 @@ void conn_send_too_large(struct conn *conn)
 
 /* -- slow clients ---------------------------------------------------------------------------- */
 
-/* A timeout of the library restarts at every byte, so these deadlines are ours. The library sees the
- * shutdown as a hang-up and cleans up by itself. */
+/* A timeout of the library restarts at every byte, so these deadlines are ours. The library sees
+ * the shutdown as a hang-up and cleans up by itself. */
 static void cut(struct conn *conn)
 {
     enum call_phase phase = conn->call.phase;
@@ -177,7 +177,8 @@ void conn_sweep(uv_timer_t *timer)
     struct http_server *s = timer->data;
     int64_t now = (int64_t)uv_now(s->loop);
     struct conn *conn;
-    LIST_FOREACH(conn, &s->conns, link) {
+    LIST_FOREACH(conn, &s->conns, link)
+    {
         struct call *c = &conn->call;
         if (conn->deadline_ms && now >= conn->deadline_ms)
             cut(conn);

@@ -1,5 +1,6 @@
 /* Those who wait: long polls and silent streams by wake key, answers by batch, and the watch for
- * clients that leave meanwhile, which libmicrohttpd does not see while a connection is suspended. */
+ * clients that leave meanwhile, which libmicrohttpd does not see while a connection is suspended.
+ */
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -23,8 +24,7 @@ static void watch(struct call *c)
 {
     struct epoll_event e = {.events = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLONESHOT,
                             .data.ptr = c};
-    if (!c->watched &&
-        epoll_ctl(server_of(c)->watch_fd, EPOLL_CTL_ADD, conn_of(c)->fd, &e) == 0)
+    if (!c->watched && epoll_ctl(server_of(c)->watch_fd, EPOLL_CTL_ADD, conn_of(c)->fd, &e) == 0)
         c->watched = true;
 }
 
@@ -93,7 +93,8 @@ void http_server_wake(struct http_server *s, int64_t key)
     HASH_FIND(hh, s->keys, &key, sizeof key, k);
     if (!k)
         return;
-    TAILQ_FOREACH(c, &k->calls, link) {
+    TAILQ_FOREACH(c, &k->calls, link)
+    {
         c->key = NULL;
         c->woken = true;
         s->n_waiting--;
@@ -130,7 +131,8 @@ void wait_on_timer(uv_timer_t *timer)
     struct http_server *s = timer->data;
     int64_t now = clock_mono_us(), next = INT64_MAX;
     struct conn *conn;
-    LIST_FOREACH(conn, &s->conns, link) {
+    LIST_FOREACH(conn, &s->conns, link)
+    {
         struct call *c = &conn->call;
         if (c->phase != CALL_WAITING)
             continue;

@@ -11,7 +11,7 @@ struct route_table {
     struct route_shape {
         unsigned n_parts;
         unsigned literal; /* bit (31 - i): part i is literal; the larger number is more exact */
-    } *shapes;
+    } * shapes;
 };
 
 /* rows must outlive the table. A malformed pattern is our bug. */
@@ -19,7 +19,8 @@ void route_table_init(struct route_table *t, const struct http_route *rows, size
 void route_table_done(struct route_table *t);
 
 /* The row for method and rq->path; fills rq->part from `out` (at least strlen(path) + 1 bytes).
- * HEAD takes a GET row. NULL: *ret_allowed = bits (1 << method) the path takes, 0 = no such path. */
+ * HEAD takes a GET row. NULL: *ret_allowed = bits (1 << method) the path takes, 0 = no such path.
+ */
 const struct http_route *route_find(const struct route_table *t, struct http_request *rq, char *out,
                                     unsigned *ret_allowed);
 

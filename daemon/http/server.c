@@ -50,18 +50,18 @@ static size_t keep_escaped(void *cls, struct MHD_Connection *mhd, char *text)
 static int start_mhd(struct listener *l, struct cail_err *err)
 {
     struct http_server *s = l->server;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     MHD_USE_NO_LISTEN_SOCKET;
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET;
     unsigned limit = (unsigned)s->config.limits.connections_max + OWNER_RESERVE + 1;
     /* The logger comes first, so that complaints about the other options reach it. The library's
      * own timeout stays off: conn_sweep has the deadlines. */
-    l->mhd = MHD_start_daemon(
-        flags, 0, NULL, NULL, call_handle, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, limit,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_POOL,
-        MHD_OPTION_URI_LOG_CALLBACK, call_begin, l, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped,
-        NULL, MHD_OPTION_NOTIFY_COMPLETED, call_end, l, MHD_OPTION_NOTIFY_CONNECTION, conn_notify,
-        l, MHD_OPTION_END);
+    l->mhd =
+        MHD_start_daemon(flags, 0, NULL, NULL, call_handle, l, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+                         s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, limit,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_POOL,
+                         MHD_OPTION_URI_LOG_CALLBACK, call_begin, l, MHD_OPTION_UNESCAPE_CALLBACK,
+                         keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, call_end, l,
+                         MHD_OPTION_NOTIFY_CONNECTION, conn_notify, l, MHD_OPTION_END);
     if (!l->mhd)
         return err_set(err, E_INTERNAL, "cannot start the http server: %s", s->mhd_text);
     return 0;
@@ -100,7 +100,8 @@ static bool run_dirty(struct http_server *s)
 
 /* Just before the loop sleeps: everything resumed in this turn is carried out in one MHD_run a
  * listener. The sleep is skipped where the library has more to do, and after anything was served:
- * whoever collects the turn's commands in a prepare hook of its own may have run before this one. */
+ * whoever collects the turn's commands in a prepare hook of its own may have run before this one.
+ */
 static void on_prepare(uv_prepare_t *handle)
 {
     struct http_server *s = handle->data;
@@ -200,6 +201,16 @@ static void release(struct http_server *s)
     route_table_done(&s->routes);
 }
 
+/* Often enough to be at most a quarter late, and at least once a second. */
+static uint64_t sweep_every_ms(const struct http_limits *l)
+{
+    const int all[] = {l->head_ms, l->body_ms, l->idle_ms, l->write_ms, l->stream_ms};
+    int least = 4000;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        least = all[i] < least ? all[i] : least;
+    return (uint64_t)least / 4 + 1;
+}
+
 static void start_handles(struct http_server *s)
 {
     int bad = uv_prepare_init(s->loop, &s->prepare) || uv_timer_init(s->loop, &s->kick) ||
@@ -217,11 +228,7 @@ static void start_handles(struct http_server *s)
               uv_poll_start(&l->mhd_poll, UV_READABLE, on_mhd_ready);
         s->n_handles += 2;
     }
-    const struct http_limits *lim = &s->config.limits;
-    int least = lim->head_ms < lim->body_ms ? lim->head_ms : lim->body_ms;
-    least = lim->write_ms < least ? lim->write_ms : least;
-    least = lim->stream_ms < least ? lim->stream_ms : least;
-    uint64_t every = least / 4 > 1000 ? 1000 : (uint64_t)(least / 4 + 1);
+    uint64_t every = sweep_every_ms(&s->config.limits);
     bad = bad || uv_prepare_start(&s->prepare, on_prepare) ||
           uv_poll_start(&s->watch_poll, UV_READABLE, wait_on_watch) ||
           uv_timer_start(&s->sweep, conn_sweep, every, every);
@@ -297,7 +304,8 @@ static void end_calls(struct http_server *s)
     err_set(&stopping, E_UNAVAILABLE, "cail-d is stopping");
     err_set(&unknown, E_COMMIT_UNKNOWN,
             "cail-d is stopping; repeat the request with the same Idempotency-Key");
-    LIST_FOREACH(conn, &s->conns, link) {
+    LIST_FOREACH(conn, &s->conns, link)
+    {
         struct call *c = &conn->call;
         bool batched = c->phase == CALL_BATCHED;
         if (!batched && c->phase != CALL_WAITING && c->phase != CALL_SENDING)

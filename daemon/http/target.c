@@ -97,9 +97,10 @@ int target_parse(const char *raw, size_t len, char *out, struct http_request *rq
     size_t path_len = mark ? (size_t)(mark - raw) : len;
     ssize_t n = decode(raw, path_len, out, false);
     if (n < 0)
-        return err_set(err, E_BAD_REQUEST,
-                       "the path has a bad %%-escape, one of %%00 %%2f %%5c, a control character, or "
-                       "is not UTF-8");
+        return err_set(
+            err, E_BAD_REQUEST,
+            "the path has a bad %%-escape, one of %%00 %%2f %%5c, a control character, or "
+            "is not UTF-8");
     if (has_dot_part(out))
         return err_set(err, E_BAD_REQUEST, "the path has a \".\" or \"..\" in it");
     rq->path = out;

@@ -449,8 +449,7 @@ static int hear(int fd)
     for (;;) {
         const char *end = got.len ? strstr(got.p, "\r\n\r\n") : NULL;
         const char *cl = end ? strcasestr(got.p, "\r\nContent-Length: ") : NULL;
-        if (cl && cl < end &&
-            got.len >= (size_t)(end + 4 - got.p) + strtoull(cl + 18, NULL, 10))
+        if (cl && cl < end && got.len >= (size_t)(end + 4 - got.p) + strtoull(cl + 18, NULL, 10))
             break;
         ssize_t n = recv(fd, buf, sizeof buf, 0);
         if (n < 0 && errno != ECONNRESET)

@@ -73,7 +73,9 @@ static void test_hosts(void **state)
         {"[::1]x:8080", 0, 0, 0},
         {"[]:8080", 0, 0, 0},
         {"[::ffff:127.0.0.1]:8080", 0, 0, 0},
-        {"l\xc3\xb6" "calhost:8080", 0, 0, 0},
+        {"l\xc3\xb6"
+         "calhost:8080",
+         0, 0, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {
         struct gate_site tcp = {8080, false, names}, on_80 = {80, false, names},
@@ -138,9 +140,10 @@ static void test_heads(void **state)
     assert_int_equal(g.method, HTTP_GET);
     assert_int_equal(check("GET", false, (const char *const[]){NULL}, &g), E_BAD_REQUEST);
     static const char *const once[] = {
-        "Host", "Origin", "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization",
-        "X-Cail-CSRF", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Idempotency-Key",
-        "Range", "Last-Event-ID"};
+        "Host",           "Origin",         "Content-Length",  "Transfer-Encoding",
+        "Content-Type",   "Authorization",  "X-Cail-CSRF",     "Sec-Fetch-Site",
+        "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Idempotency-Key", "Range",
+        "Last-Event-ID"};
     for (size_t i = 0; i < ARRAY_LEN(once); i++)
         assert_int_equal(CHECK("GET", once[i], "1", once[i], "1"), E_BAD_REQUEST);
     assert_int_equal(CHECK("GET", "ACCEPT", "a", "accept", "b"), 0);
@@ -169,13 +172,13 @@ static void test_framing(void **state)
         assert_int_equal(CHECK("POST", "Transfer-Encoding", bad_te[i]), E_BAD_REQUEST);
     assert_int_equal(CHECK("POST", "Transfer-Encoding", "chunked", "Content-Length", "0"),
                      E_BAD_REQUEST);
-    assert_int_equal(check("POST", true,
-                           (const char *const[]){"Host", "localhost:8080", "Transfer-Encoding",
-                                                 "chunked", NULL},
-                           &g),
-                     E_BAD_REQUEST);
-    static const char *const bad_cl[] = {"", "+5", "-1", "5 5", "5,5", "0x5", "5a",
-                                         "18446744073709551616"};
+    assert_int_equal(
+        check("POST", true,
+              (const char *const[]){"Host", "localhost:8080", "Transfer-Encoding", "chunked", NULL},
+              &g),
+        E_BAD_REQUEST);
+    static const char *const bad_cl[] = {"",    "+5",  "-1", "5 5",
+                                         "5,5", "0x5", "5a", "18446744073709551616"};
     for (size_t i = 0; i < ARRAY_LEN(bad_cl); i++)
         assert_int_equal(CHECK("POST", "Content-Length", bad_cl[i]), E_BAD_REQUEST);
     assert_int_equal(CHECK("POST", "Content-Length", "0012"), 0);
@@ -189,10 +192,20 @@ static void test_methods(void **state)
     static const struct {
         const char *method;
         int want;
-    } t[] = {{"GET", 0},          {"HEAD", 0},         {"POST", 0},        {"PUT", 0},
-             {"PATCH", 0},        {"DELETE", 0},       {"OPTIONS", E_CROSS_SITE},
-             {"TRACE", E_METHOD}, {"CONNECT", E_METHOD}, {"get", E_METHOD}, {"GETX", E_METHOD},
-             {"", E_METHOD},      {"\x01\x02", E_METHOD}, {"PROPFIND", E_METHOD}};
+    } t[] = {{"GET", 0},
+             {"HEAD", 0},
+             {"POST", 0},
+             {"PUT", 0},
+             {"PATCH", 0},
+             {"DELETE", 0},
+             {"OPTIONS", E_CROSS_SITE},
+             {"TRACE", E_METHOD},
+             {"CONNECT", E_METHOD},
+             {"get", E_METHOD},
+             {"GETX", E_METHOD},
+             {"", E_METHOD},
+             {"\x01\x02", E_METHOD},
+             {"PROPFIND", E_METHOD}};
     for (size_t i = 0; i < ARRAY_LEN(t); i++)
         assert_int_equal(CHECK(t[i].method, "A", "b"), t[i].want);
     assert_int_equal(CHECK("GET", "Authorization", "Bearer x"), E_NO_IDENTITY);
@@ -205,11 +218,11 @@ static void test_marks(void **state)
     static const struct {
         const char *name;
         bool browser, proxied;
-    } t[] = {{"Origin", 1, 0},     {"Referer", 1, 0},          {"Cookie", 1, 0},
+    } t[] = {{"Origin", 1, 0},      {"Referer", 1, 0},         {"Cookie", 1, 0},
              {"sec-fetch-x", 1, 0}, {"Sec-Fetch-User", 1, 0},  {"Sec-Fetch-Dest", 1, 0},
-             {"Forwarded", 0, 1},  {"X-Forwarded-For", 0, 1},  {"x-forwarded-host", 0, 1},
-             {"Via", 0, 1},        {"X-Real-IP", 0, 1},        {"User-Agent", 0, 0},
-             {"X-Forward", 0, 0},  {"Accept", 0, 0}};
+             {"Forwarded", 0, 1},   {"X-Forwarded-For", 0, 1}, {"x-forwarded-host", 0, 1},
+             {"Via", 0, 1},         {"X-Real-IP", 0, 1},       {"User-Agent", 0, 0},
+             {"X-Forward", 0, 0},   {"Accept", 0, 0}};
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {
         CHECK("GET", t[i].name, "x");
         if (g.browser != t[i].browser || g.proxied != t[i].proxied)
@@ -223,13 +236,20 @@ static void test_gzip(void **state)
     static const struct {
         const char *text;
         bool offers;
-    } t[] = {{NULL, 0},          {"", 0},
-             {"gzip", 1},        {"deflate, GZIP", 1},
-             {"gzip;q=0", 0},    {"gzip;q=0.000", 0},
-             {"gzip;q=0.5", 1},  {"gzip; q=1", 1},
-             {"x-gzip", 0},      {"gzipped", 0},
-             {"*", 1},           {"*;q=0", 0},
-             {"br;q=1, gzip;q=0, *", 0}, {",,gzip", 1}};
+    } t[] = {{NULL, 0},
+             {"", 0},
+             {"gzip", 1},
+             {"deflate, GZIP", 1},
+             {"gzip;q=0", 0},
+             {"gzip;q=0.000", 0},
+             {"gzip;q=0.5", 1},
+             {"gzip; q=1", 1},
+             {"x-gzip", 0},
+             {"gzipped", 0},
+             {"*", 1},
+             {"*;q=0", 0},
+             {"br;q=1, gzip;q=0, *", 0},
+             {",,gzip", 1}};
     for (size_t i = 0; i < ARRAY_LEN(t); i++)
         if (gate_offers_gzip(t[i].text) != t[i].offers)
             fail_msg("%s", t[i].text);
@@ -243,13 +263,19 @@ static void test_origin(void **state)
     static const struct {
         const char *origin;
         int want;
-    } t[] = {{"http://localhost:8080", 0},       {"http://LOCALHOST:8080", 0},
-             {"http://localhost.:8080", 0},      {"https://localhost:8080", E_CROSS_SITE},
-             {"http://localhost", E_CROSS_SITE}, {"http://localhost:8081", E_CROSS_SITE},
-             {"http://127.0.0.1:8080", E_CROSS_SITE}, {"null", E_CROSS_SITE},
-             {"", E_CROSS_SITE},                 {"http://localhost:8080/", E_CROSS_SITE},
+    } t[] = {{"http://localhost:8080", 0},
+             {"http://LOCALHOST:8080", 0},
+             {"http://localhost.:8080", 0},
+             {"https://localhost:8080", E_CROSS_SITE},
+             {"http://localhost", E_CROSS_SITE},
+             {"http://localhost:8081", E_CROSS_SITE},
+             {"http://127.0.0.1:8080", E_CROSS_SITE},
+             {"null", E_CROSS_SITE},
+             {"", E_CROSS_SITE},
+             {"http://localhost:8080/", E_CROSS_SITE},
              {"http://localhost:8080.evil.com", E_CROSS_SITE},
-             {"HTTP://localhost:8080", E_CROSS_SITE}, {"localhost:8080", E_CROSS_SITE},
+             {"HTTP://localhost:8080", E_CROSS_SITE},
+             {"localhost:8080", E_CROSS_SITE},
              {"http://localhost:8080 http://evil.com", E_CROSS_SITE}};
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {
         assert_int_equal(CHECK("GET", "Origin", t[i].origin), 0);
@@ -338,18 +364,60 @@ static void test_targets(void **state)
     static const struct {
         const char *raw, *path; /* path NULL = refused */
     } t[] = {
-        {"/", "/"}, {"/a/b", "/a/b"}, {"/a%20b", "/a b"}, {"/a+b", "/a+b"}, {"/%41", "/A"},
-        {"/%c3%a4", "/\xc3\xa4"}, {"/a%25", "/a%"}, {"/a%2525", "/a%25"}, {"/a/", "/a/"},
-        {"//a", "//a"}, {"/a.b/..c/.d", "/a.b/..c/.d"}, {"/...", "/..."}, {"/?x", "/"},
+        {"/", "/"},
+        {"/a/b", "/a/b"},
+        {"/a%20b", "/a b"},
+        {"/a+b", "/a+b"},
+        {"/%41", "/A"},
+        {"/%c3%a4", "/\xc3\xa4"},
+        {"/a%25", "/a%"},
+        {"/a%2525", "/a%25"},
+        {"/a/", "/a/"},
+        {"//a", "//a"},
+        {"/a.b/..c/.d", "/a.b/..c/.d"},
+        {"/...", "/..."},
+        {"/?x", "/"},
         {"/a?/../b", "/a"},
-        {"", NULL}, {"a", NULL}, {"*", NULL}, {"http://localhost/", NULL}, {"?a", NULL},
-        {"/%00", NULL}, {"/a%00b", NULL}, {"/%2f", NULL}, {"/%2F", NULL}, {"/%5c", NULL},
-        {"/%5C", NULL}, {"/\\", NULL}, {"/#", NULL}, {"/a#b", NULL}, {"/%", NULL}, {"/%4", NULL},
-        {"/%4g", NULL}, {"/%zz", NULL}, {"/.", NULL}, {"/..", NULL}, {"/../a", NULL},
-        {"/a/..", NULL}, {"/a/./b", NULL}, {"/%2e", NULL}, {"/%2e%2e/a", NULL}, {"/.%2e", NULL},
-        {"/%0a", NULL}, {"/%7f", NULL}, {"/%1b[m", NULL}, {"/\x01", NULL}, {"/\xc3\xa4", NULL},
-        {"/%c3", NULL}, {"/%c0%af", NULL}, {"/%ed%a0%80", NULL}, {"/%ff", NULL}, {"/a b", NULL},
-        {"/a?%00", NULL}, {"/a?x=%", NULL}, {"/a?%ff=1", NULL}, {"/a?x=%0a", NULL},
+        {"", NULL},
+        {"a", NULL},
+        {"*", NULL},
+        {"http://localhost/", NULL},
+        {"?a", NULL},
+        {"/%00", NULL},
+        {"/a%00b", NULL},
+        {"/%2f", NULL},
+        {"/%2F", NULL},
+        {"/%5c", NULL},
+        {"/%5C", NULL},
+        {"/\\", NULL},
+        {"/#", NULL},
+        {"/a#b", NULL},
+        {"/%", NULL},
+        {"/%4", NULL},
+        {"/%4g", NULL},
+        {"/%zz", NULL},
+        {"/.", NULL},
+        {"/..", NULL},
+        {"/../a", NULL},
+        {"/a/..", NULL},
+        {"/a/./b", NULL},
+        {"/%2e", NULL},
+        {"/%2e%2e/a", NULL},
+        {"/.%2e", NULL},
+        {"/%0a", NULL},
+        {"/%7f", NULL},
+        {"/%1b[m", NULL},
+        {"/\x01", NULL},
+        {"/\xc3\xa4", NULL},
+        {"/%c3", NULL},
+        {"/%c0%af", NULL},
+        {"/%ed%a0%80", NULL},
+        {"/%ff", NULL},
+        {"/a b", NULL},
+        {"/a?%00", NULL},
+        {"/a?x=%", NULL},
+        {"/a?%ff=1", NULL},
+        {"/a?x=%0a", NULL},
         {"/a?x=\xc3\xa4", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -413,9 +481,19 @@ static void test_ids(void **state)
     static const struct {
         const char *text;
         int64_t id; /* 0 = refused */
-    } t[] = {{"1", 1},   {"42", 42}, {"999999999999999999", 999999999999999999}, {"0", 0}, {"", 0},
-             {"01", 0},  {"-1", 0},  {"+1", 0}, {"1x", 0}, {" 1", 0}, {"9999999999999999999", 0},
-             {"1.0", 0}, {"0x1", 0}};
+    } t[] = {{"1", 1},
+             {"42", 42},
+             {"999999999999999999", 999999999999999999},
+             {"0", 0},
+             {"", 0},
+             {"01", 0},
+             {"-1", 0},
+             {"+1", 0},
+             {"1x", 0},
+             {" 1", 0},
+             {"9999999999999999999", 0},
+             {"1.0", 0},
+             {"0x1", 0}};
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {
         struct http_request rq = {.part = {t[i].text}, .n_parts = 1};
         struct cail_err err;
@@ -576,8 +654,16 @@ static void test_etags(void **state)
     static const struct {
         const char *list;
         bool same;
-    } t[] = {{"\"a\"", 1},  {"W/\"a\"", 1}, {"\"b\", \"a\"", 1}, {"*", 1},     {"\"b\"", 0},
-             {"a", 0},      {"", 0},        {"\"a", 0},          {"\"aa\"", 0}, {NULL, 0},
+    } t[] = {{"\"a\"", 1},
+             {"W/\"a\"", 1},
+             {"\"b\", \"a\"", 1},
+             {"*", 1},
+             {"\"b\"", 0},
+             {"a", 0},
+             {"", 0},
+             {"\"a", 0},
+             {"\"aa\"", 0},
+             {NULL, 0},
              {"\"b\" , W/\"a\"", 1}};
     struct http_reply r = {0};
     assert_false(reply_not_modified(&r, "*"));

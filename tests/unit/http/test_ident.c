@@ -242,7 +242,7 @@ static void test_socket_file(void **state)
     assert_int_equal(listen_unix(path, &fd2, &id2, &err), E_CONFLICT); /* it lives */
     close(fd);
     assert_int_equal(listen_unix(path, &fd, &id2, &err), 0); /* it is dead: replaced */
-    listen_unlink(path, &id);                                 /* not the file of that one */
+    listen_unlink(path, &id);                                /* not the file of that one */
     assert_int_equal(access(path, F_OK), id.ino == id2.ino ? -1 : 0);
     listen_unlink(path, &id2);
     assert_int_not_equal(access(path, F_OK), 0);

@@ -61,7 +61,10 @@ static const struct malformed {
     size_t len;
     int status;
 } malformed[] = {
-#define M(name, text, status) {name, text, sizeof text - 1, status}
+#define M(name, text, status)                                                                      \
+    {                                                                                              \
+        name, text, sizeof text - 1, status                                                        \
+    }
 #define H "Host: %P\r\n"
     M("normal", "GET /jobs HTTP/1.1\r\n" H "\r\n", 200),
     M("no Host", "GET /jobs HTTP/1.1\r\n\r\n", 400),
@@ -520,8 +523,8 @@ static bool has_bytes(int fd)
 static void say_batch(int fd, int n, const char *more)
 {
     char text[128];
-    int len = snprintf(text, sizeof text, "GET /batch/%d%s HTTP/1.1\r\nHost: localhost:%d\r\n\r\n", n,
-                       more, fx->ports[0]);
+    int len = snprintf(text, sizeof text, "GET /batch/%d%s HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
+                       n, more, fx->ports[0]);
     say(fd, text, (size_t)len);
 }
 
@@ -566,10 +569,9 @@ static void test_bytes(void **state)
     assert_int_equal(got.len - (size_t)(strstr(got.p, "\r\n\r\n") + 4 - got.p), BIG_BYTES);
     assert_int_equal(ask(fd, GET("/etag")), 200);
     assert_true(heard("Cache-Control: no-cache") && !heard("no-store"));
-    assert_int_equal(
-        ask(fd, "GET /etag HTTP/1.1\r\nHost: %P\r\nIf-None-Match: \"x\", W/\"abc\"\r\n"
-                "Connection: close\r\n\r\n"),
-        304);
+    assert_int_equal(ask(fd, "GET /etag HTTP/1.1\r\nHost: %P\r\nIf-None-Match: \"x\", W/\"abc\"\r\n"
+                             "Connection: close\r\n\r\n"),
+                     304);
     assert_true(heard("ETag: \"abc\"") && !heard("ok\n"));
     close(fd);
     /* A file that is shorter than promised is broken off, not padded. */
@@ -597,14 +599,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_simple),         T(test_head_has_no_body),
-        T(test_malformed),      T(test_large_heads),
-        T(test_bodies),         T(test_body_too_large),
-        T(test_other_sites),    T(test_transports),
-        T(test_wait),           T(test_wait_client_leaves),
-        T(test_stream),         T(test_stream_client_leaves),
-        T(test_load),           T(test_batches),
-        T(test_bytes),          T(test_pipeline),
+        T(test_simple),      T(test_head_has_no_body),
+        T(test_malformed),   T(test_large_heads),
+        T(test_bodies),      T(test_body_too_large),
+        T(test_other_sites), T(test_transports),
+        T(test_wait),        T(test_wait_client_leaves),
+        T(test_stream),      T(test_stream_client_leaves),
+        T(test_load),        T(test_batches),
+        T(test_bytes),       T(test_pipeline),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     str_done(&got);
