@@ -207,8 +207,6 @@ worktree_get() {
     part=$SRC_DIR.part
     worktree_forget "$mirror" "$part"
     if [[ -d $SRC_DIR ]]; then
-        # A move that was killed between its two halves.
-        git -C "$mirror" worktree repair "$SRC_DIR" >/dev/null 2>&1 || true
         if worktree_whole "$SRC_DIR" "$sha"; then
             say "$2: worktree $SRC_DIR"
             return

@@ -238,6 +238,7 @@ def test_step_needs_a_file(job):
 @pytest.mark.parametrize("a,b,ge", [
     ("3.25.1", "3.20", True), ("3.9", "3.20", False), ("3.100", "3.20", True),
     ("3.20", "3.20.0", True), ("3.20.0", "3.20", True), ("2", "10", False), ("1.08", "1.8", True),
+    ("1.08", "1.9", False),
     ("12.2.0", "12.2.1", False), ("0", "0.0.1", False),
 ])
 def test_versions_are_compared_as_numbers(job, a, b, ge):
@@ -326,6 +327,14 @@ def test_build_root_with_a_symlink_for_a_marker_is_refused(job):
     (job.root / ".cail-build-root").symlink_to(job.tmp / "m")
     code, log = job.step("build_root_open")
     assert code == REFUSED and "symlink" in log
+
+
+@as_root
+def test_build_root_with_anothers_marker_is_refused(job):
+    assert job.step("build_root_open")[0] == 0
+    os.chown(job.root / ".cail-build-root", 65534, 65534)
+    code, log = job.step("build_root_open")
+    assert code == REFUSED and "belongs to another user" in log
 
 
 # ---- git
@@ -429,6 +438,17 @@ def test_missing_object_fails_with_gits_own_line_and_leaves_nothing(job, upstrea
     assert nothing_half_made(job)[0], nothing_half_made(job)[1]
 
 
+def test_first_fetch_starts_clean_after_a_killed_one(job, upstream):
+    part = job.root / "mirrors/demo.git.part"
+    part.mkdir(parents=True)
+    git(part, "init", "-q", "--bare")
+    (part / "objects/pack/tmp_pack_X").write_text("half")
+    code, log = get(job, upstream)
+    assert code == 0, log
+    assert not part.exists()
+    assert list((job.root / "mirrors/demo.git").glob("objects/**/tmp_*")) == []
+
+
 def test_missing_object_later_leaves_the_mirror_as_it_was(job, upstream):
     first = got(get(job, upstream)[1])
     upstream.commit("b.txt", "new\n")
@@ -470,9 +490,11 @@ def test_urls_that_are_refused(job, url):
     assert code == REFUSED and "secret" not in log
 
 
-def test_a_url_cannot_run_a_command(job, tmp_path):
-    code, _ = job.step(GET, CAIL_UPSTREAM_DEMO_URL=f"ext::touch${{IFS}}{tmp_path}/ran")
-    assert code != 0 and not (tmp_path / "ran").exists()
+def test_a_url_cannot_run_a_command(job, fake):
+    program = fake("program", f"touch {job.tmp}/ran")
+    code, log = job.step(GET, CAIL_UPSTREAM_DEMO_URL=f"ext::{program}")
+    assert code == 1 and "transport 'ext' not allowed" in log
+    assert not (job.tmp / "ran").exists()
 
 
 def test_upstream_without_a_url(job):
