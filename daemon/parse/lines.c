@@ -214,8 +214,10 @@ int parse_lines_feed(struct parse_lines *st, const char *p, size_t len, const ch
         if (!nl)
             return 0;
         int rc = end_line(st, benchmark, out, err);
-        if (rc)
+        if (rc) {
+            parse_settle(out); /* a caller may well stop here and keep what there is */
             return rc;
+        }
         p = nl + 1;
     }
     return 0;

@@ -1,5 +1,5 @@
-/* mlir-opt -mlir-timing (mlir/lib/Support/Timing.cpp, LLVM 14..22): text or JSON, shown as a tree or
- * as a list, with or without a user column (present when threads ran, i.e. user != wall).
+/* mlir-opt -mlir-timing (mlir/lib/Support/Timing.cpp, LLVM 14..22): text or JSON, shown as a tree
+ * or as a list, with or without a user column (present when threads ran, i.e. user != wall).
  *
  * A row is one series: {"pass": path}, metrics wall_time and user_time; the path joins a tree's
  * names by '/'. The same path twice in a report is one time, summed; a further report in the same
@@ -122,8 +122,8 @@ static size_t blanks(const char *p, size_t len, size_t at)
     return at;
 }
 
-/* "    0.0033 ( 52.0%)  " times `columns`, then the name, indented by two a level. On failure *at is
- * the column where it stopped making sense. */
+/* "    0.0033 ( 52.0%)  " times `columns`, then the name, indented by two a level. On failure *at
+ * is the column where it stopped making sense. */
 static bool text_row(const char *p, size_t len, int columns, struct text_row *ret, size_t *at)
 {
     for (int i = 0; i < columns; i++) {

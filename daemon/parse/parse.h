@@ -19,8 +19,8 @@ struct parse_out { /* starts as {0} */
 };
 
 void parse_out_done(struct parse_out *out);
-/* Append; takes over the strings and samples of *r and leaves it empty. value is set to the median of
- * the samples (NaN without). E_TOO_MANY past RESULTS_PER_JOB_MAX. */
+/* Append; takes over the strings and samples of *r and leaves it empty. value is set to the median
+ * of the samples (NaN without). E_TOO_MANY past RESULTS_PER_JOB_MAX. */
 int parse_out_take(struct parse_out *out, struct result *r, struct cail_err *err) NODISCARD;
 
 struct parser {
@@ -41,8 +41,8 @@ const struct parser *parse_detect(const char *p, size_t len);      /* NULL = non
 
 /* Lines a job writes to its log: "::cail metric name=... value=... unit=... better=..." (optional
  * benchmark= kind= param.X=; values may be "quoted"; the same name again adds a sample). Feed the
- * log in pieces of any size; a line longer than RESULT_LINE_MAX is skipped. *st starts as {0}. A row's
- * value is the median of its samples once parse_lines_end was called. */
+ * log in pieces of any size; a line longer than RESULT_LINE_MAX is skipped. *st starts as {0}. A
+ * row's value is the median of its samples once parse_lines_end was called. */
 struct parse_lines {
     char line[4096];
     size_t len;

@@ -1,8 +1,8 @@
 /* The plain format, for scripts that print their own numbers:
  *   {"name":"latency","unit":"ms","value":1.5,"better":"lower"}
  * one object, an array of them, or one a line. Optional: benchmark, params {}, metric_kind, status,
- * samples [] (in the place of value). The same name again adds a sample. A value of null or NaN is a
- * row of status nan. */
+ * samples [] (in the place of value). The same name again adds a sample. A value of null or NaN is
+ * a row of status nan. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

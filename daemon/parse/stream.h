@@ -1,6 +1,6 @@
 /* Inside parse/: JSON values one after the other: a single one, an array's elements, one a line, or
- * several documents in a row (a benchmark that was run again and again into one file). Each is built
- * alone, so a file of 64 MiB never becomes a tree of gigabytes. */
+ * several documents in a row (a benchmark that was run again and again into one file). Each is
+ * built alone, so a file of 64 MiB never becomes a tree of gigabytes. */
 #ifndef PARSE_STREAM_H
 #define PARSE_STREAM_H
 
@@ -23,7 +23,7 @@ struct parse_stream { /* starts as {.p, .len} */
 /* The next value, *ret NULL at the end; the caller decrefs it. Bare NaN and Infinity, which tools
  * print though JSON has none, come as empty strings: read numbers with parse_stream_number. */
 int parse_stream_next(struct parse_stream *s, json_t **ret, struct cail_err *err) NODISCARD;
-/* An integer or a real; null, an empty string and words such as "NaN" are NaN. false = none of them. */
+/* An integer or a real; null, "" and words such as "NaN" are NaN. false = none of them. */
 bool parse_stream_number(const json_t *v, double *ret);
 /* E_BAD_REQUEST about the value that was given last. */
 int parse_stream_bad(const struct parse_stream *s, struct cail_err *err, const char *fmt, ...)

@@ -82,14 +82,29 @@ static void add_framed(struct str *s, const char *p, size_t len)
     str_addc(s, '\n');
 }
 
+/* canonical_params without those that do not key the cache. */
+static void add_params(struct str *s, const struct recipe *r, const char *canonical_params)
+{
+    const char *text = canonical_params && *canonical_params ? canonical_params : "{}";
+    json_t *doc = NULL;
+    if (json_read(text, strlen(text), &doc, NULL))
+        doc = NULL;
+    for (size_t i = 0; i < r->n_params; i++)
+        if (!r->param[i].keys_cache)
+            json_object_del(doc, r->param[i].name);
+    char *left = doc ? json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(doc);
+    add_framed(s, left ? left : text, strlen(left ? left : text));
+    free(left);
+}
+
 void recipe_cache_key(const struct recipe *r, const char *canonical_params, const char *identity,
                       size_t identity_len, char out[DIGEST_LEN])
 {
     CLEANUP(str_done) struct str s = STR_INIT;
-    const char *params = canonical_params && *canonical_params ? canonical_params : "{}";
     add_framed(&s, r->name, strlen(r->name));
     add_framed(&s, r->version, strlen(r->version));
-    add_framed(&s, params, strlen(params));
+    add_params(&s, r, canonical_params);
     size_t most = 1;
     for (size_t i = 0; i < identity_len; i++)
         most += identity[i] == '\n';
@@ -170,6 +185,8 @@ static void put_param(struct jw *w, const struct recipe_param *p)
     put_texts(w, "choices", p->choices);
     if (p->pattern)
         jw_kstr(w, "pattern", p->pattern);
+    if (!p->keys_cache)
+        jw_kbool(w, "keys_cache", false);
     jw_close(w, '}');
 }
 

@@ -47,6 +47,7 @@ static const struct recipe_field param_fields[] = {
     {"max", recipe_read_i64, AT(max), INT64_MIN, INT64_MAX, false},
     {"choices", recipe_read_texts, AT(choices), 1, CHOICES_MAX, false},
     {"pattern", read_pattern, AT(pattern), 1, RECIPE_PATTERN_MAX, false},
+    {"keys_cache", recipe_read_bool, AT(keys_cache), 0, 0, false},
 };
 #undef AT
 
@@ -88,6 +89,7 @@ static int read_default(struct recipe_reader *rd, const json_t *v, struct recipe
 static int read_param(struct recipe_reader *rd, json_t *v, struct recipe_param *p)
 {
     p->max = INT64_MAX; /* min 0: a negative number looks like an option */
+    p->keys_cache = true;
     int rc = recipe_read_object(rd, v, param_fields, ARRAY_LEN(param_fields), p);
     if (!rc)
         rc = check_members(rd, v, p);

@@ -1,5 +1,5 @@
 /* recipe.json -> struct recipe. The file's format, member for member, is schema/json/recipe.json;
- * what a table below cannot say (the order of cached steps, names that must differ) is in check_*. */
+ * what a table below cannot say (the order of cached steps, names that must differ) is in check. */
 #include "recipe/recipe.h"
 
 #include <stdlib.h>
@@ -276,7 +276,8 @@ static int check_step(struct recipe_reader *rd, const struct recipe *r, size_t i
             return recipe_refuse(rd, E_BAD_FIELD, "two steps have the name \"%s\"", s->name);
     if (s->cached && !*keyed)
         return recipe_refuse(rd, E_BAD_FIELD,
-                             "step \"%s\" is cached, but no step before it has keys_cache", s->name);
+                             "step \"%s\" is cached, but no step before it has keys_cache",
+                             s->name);
     if (s->keys_cache && *keyed)
         return recipe_refuse(rd, E_BAD_FIELD, "two steps have keys_cache; one key names a build");
     *keyed = *keyed || s->keys_cache;

@@ -1,5 +1,5 @@
-/* Recipes: a folder with recipe.json and bash steps, turned into a checked value; parameters checked
- * against their types. PURE: bytes in, values out; lab/ reads the folders.
+/* Recipes: a folder with recipe.json and bash steps, turned into a checked value; parameters
+ * checked against their types. PURE: bytes in, values out; lab/ reads the folders.
  *
  * Parameters reach the steps as environment (CAIL_PARAM_<NAME>), never by substitution into a shell
  * line. schema/json/recipe.json is the JSON Schema of the file; a test holds the two together. */
@@ -27,6 +27,7 @@ struct recipe_param {
     int64_t min, max;  /* PARAM_INT */
     char **choices;    /* PARAM_ENUM, NULL-terminated */
     char *pattern;     /* PARAM_STRING: POSIX extended, anchored; never matches a leading '-' */
+    bool keys_cache;   /* true unless the file says false: its value changes what is built */
 };
 
 struct recipe_step {
@@ -82,8 +83,8 @@ int recipe_parse(const char *json, size_t len, struct recipe **ret, struct cail_
 void recipe_free(struct recipe *r); /* NULL is fine */
 
 /* Check params_json (an object's text; NULL or "" = none given; values may be strings, numbers or
- * booleans) against r and fill in defaults. *ret_params: the full canonical object text, keys sorted,
- * values in their own JSON type; owned by the caller. Error pointer: /params/<name>. */
+ * booleans) against r and fill in defaults. *ret_params: the full canonical object text, keys
+ * sorted, values in their own JSON type; owned by the caller. Error pointer: /params/<name>. */
 int recipe_resolve(const struct recipe *r, const char *params_json, char **ret_params,
                    struct cail_err *err) NODISCARD;
 
@@ -92,8 +93,9 @@ int recipe_resolve(const struct recipe *r, const char *params_json, char **ret_p
 char **recipe_env(const char *canonical_params);
 void recipe_env_free(char **env);
 
-/* Content key of a build: sha256 over name, version, canonical params, and the text of the step's cache-key
- * file (lines; order does not matter, duplicates do not either). */
+/* Content key of a build: sha256 over name, version, those canonical params that key the cache (not
+ * a number of jobs, say), and the text of the step's cache-key file (lines; order does not matter,
+ * duplicates do not either). */
 void recipe_cache_key(const struct recipe *r, const char *canonical_params, const char *identity,
                       size_t identity_len, char out[DIGEST_LEN]);
 

@@ -10,7 +10,7 @@ enum { RECIPE_WHY_LEN = 240, RECIPE_PATTERN_MAX = 200, RECIPE_VALUE_MAX = 1000 }
 
 /* NULL, or what is wrong with a pattern. */
 const char *recipe_pattern_bad(const char *pattern);
-/* The text of a JSON value that a stranger gave for p, caller frees; NULL: why says what is wrong. */
+/* The text of a JSON value given for p, caller frees; NULL: why says what is wrong. */
 char *recipe_value_text(const struct recipe_param *p, const json_t *v, char why[RECIPE_WHY_LEN]);
 /* text as p's own JSON type, checked; NULL: why says what is wrong with it. Caller decrefs. */
 json_t *recipe_value(const struct recipe_param *p, const char *text, char why[RECIPE_WHY_LEN]);

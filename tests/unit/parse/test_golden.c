@@ -1,6 +1,6 @@
-/* Every tests/golden/<parser>/<case>/: input through its parser gives expect.json, and where it gives
- * results, detection by content finds that parser. A case that is named bad-* must be refused with a
- * place. CAIL_GOLDEN_WRITE=1 writes what came out, for a person to read before it is committed. */
+/* Every tests/golden/<parser>/<case>/: input through its parser gives expect.json, and where it
+ * gives results, detection by content finds that parser. A case that is named bad-* must be refused
+ * with a place. CAIL_GOLDEN_WRITE=1 writes what came out, for a person to read before it is committed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

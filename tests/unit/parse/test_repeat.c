@@ -1,5 +1,5 @@
-/* Repetitions: files of one benchmark fed one after the other are samples of one series; a file that
- * is bad leaves what was there. */
+/* Repetitions: files of one benchmark fed one after the other are samples of one series; a file
+ * that is bad leaves what was there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

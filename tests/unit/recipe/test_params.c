@@ -272,12 +272,28 @@ static void test_cache_key(void **state)
     recipe_free(r);
 }
 
+/* How a build is done does not change what is built. */
+static void test_params_outside_the_key(void **state)
+{
+    (void)state;
+    struct recipe *r = recipe("\"jobs\":{\"type\":\"int\",\"description\":\"d\",\"keys_cache\":false},"
+                              "\"ref\":{\"type\":\"ref\",\"description\":\"d\"}");
+    char a[DIGEST_LEN], b[DIGEST_LEN], c[DIGEST_LEN];
+    key(r, "{\"jobs\":2,\"ref\":\"main\"}", "x", a);
+    key(r, "{\"jobs\":3,\"ref\":\"main\"}", "x", b);
+    key(r, "{\"jobs\":2,\"ref\":\"next\"}", "x", c);
+    assert_string_equal(a, b);
+    assert_string_not_equal(a, c);
+    recipe_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values), cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_canonical), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_env), cmocka_unit_test(test_cache_key),
+        cmocka_unit_test(test_params_outside_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
