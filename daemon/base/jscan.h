@@ -1,6 +1,6 @@
 /* Where a JSON value ends and how deep it nests, found before a tree is built of it: a tree costs
- * up to 79 times its text, and its builder recurses. Brackets and quotes alone are looked at; whether
- * the text is JSON is for the real parser to say. */
+ * up to 79 times its text, and its builder recurses. Brackets and quotes alone are looked at;
+ * whether the text is JSON is for the real parser to say. */
 #ifndef BASE_JSCAN_H
 #define BASE_JSCAN_H
 

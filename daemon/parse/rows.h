@@ -15,8 +15,8 @@ struct parse_series {
 };
 
 /* Add n samples (n may be 0, for a status without a number). A sample that is not finite goes to
- * the series' own row of status nan, which has no samples. Values are medians only after parse_settle.
- * E_TOO_MANY past RESULTS_PER_JOB_MAX rows or RESULT_SAMPLES_MAX samples a row. */
+ * the series' own row of status nan, which has no samples. Values are medians only after
+ * parse_settle. E_TOO_MANY past RESULTS_PER_JOB_MAX rows or RESULT_SAMPLES_MAX samples a row. */
 int parse_add(struct parse_out *out, const struct parse_series *s, const double *samples, size_t n,
               struct cail_err *err) NODISCARD;
 /* Set every row's value to the median of its samples. */
