@@ -108,6 +108,8 @@ static int ready_writer(struct store *s, const struct folder_db *found, struct c
     /* After a failed fsync the kernel may show WAL pages it never wrote, and what is loaded now
      * counts as durable: so write it into the file, synced, before anybody reads it. */
     int rc = writer_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+    if (rc != SQLITE_OK && conn_is_full(w->db, rc)) /* that failed no fsync; serve what is there */
+        return 0;
     return rc == SQLITE_OK ? 0 : conn_error(w->db, rc, "cannot write the WAL back", err);
 }
 

@@ -17,6 +17,7 @@ struct store_seams {
     const char *vfs;                     /* NULL = SQLite's default */
     const struct migrations *migrations; /* NULL = the embedded ones */
     int64_t check_now_bytes;             /* 0 = FOLDER_CHECK_NOW_BYTES */
+    int64_t idle_s;                      /* 0 = 1 s: quiet time before a checkpoint */
 };
 int store_open_with(struct store **ret, const struct store_config *config,
                     const struct store_seams *seams, struct cail_err *err) NODISCARD;
@@ -51,7 +52,7 @@ struct store {
     char *db_path, *lock_path, *reserve_path;
     char *vfs;
     const struct migrations *migrations;
-    int64_t reserve_bytes, check_now_bytes;
+    int64_t reserve_bytes, check_now_bytes, idle_s;
     void (*wake)(void *arg);
     void *wake_arg;
     int lock_fd;

@@ -14,6 +14,7 @@
 #include "store/internal.h"
 
 enum { RESERVE_DEFAULT_BYTES = 16 << 20 };
+enum { IDLE_DEFAULT_S = 1 };
 enum { READS_WAITING_MAX = 256 }; /* at 5 s each more than anybody waits for */
 enum { FREE_BATCHES_MAX = 4 };
 
@@ -160,6 +161,7 @@ static struct store *store_new(const struct store_config *config, const struct s
     s->vfs = mem_strdup(seams->vfs);
     s->migrations = seams->migrations ? seams->migrations : &migrations_embedded;
     s->check_now_bytes = seams->check_now_bytes ? seams->check_now_bytes : FOLDER_CHECK_NOW_BYTES;
+    s->idle_s = seams->idle_s ? seams->idle_s : IDLE_DEFAULT_S;
     s->reserve_bytes = config->reserve_bytes > 0 ? config->reserve_bytes : RESERVE_DEFAULT_BYTES;
     s->wake = config->wake;
     s->wake_arg = config->wake_arg;

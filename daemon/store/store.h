@@ -86,17 +86,22 @@ void store_put_setting(struct store_batch *b, const char *key, const char *value
 
 enum store_outcome {
     STORE_COMMITTED,
-    STORE_COMMITTED_DISK_FULL, /* committed by giving up the reserve: take no more work */
+    STORE_COMMITTED_DISK_FULL, /* committed, but by giving up the reserve, or after a wait for
+                                  space: take no more work until store_retry_reserve says back */
     STORE_FAILED,              /* the outcome is unknown: drop memory and load from the file again */
 };
-/* Takes the batch. At most one is under way: call when store_is_idle. done runs in store_poll. */
+/* Takes the batch. At most one is under way: call when store_is_idle. done runs in store_poll (or in
+ * store_close). With the disk full and the reserve gone there is no answer until there is space:
+ * stats.waits_for_space says so, and config.wake is called when that begins. After STORE_FAILED
+ * every batch fails at once until store_load. */
 void store_commit(struct store *s, struct store_batch *b,
                   void (*done)(void *arg, enum store_outcome outcome, const struct cail_err *err),
                   void *arg);
 bool store_is_idle(const struct store *s);
 /* Run the callbacks of everything that finished. */
 void store_poll(struct store *s);
-/* Is there space again, and is the reserve file back? Tries to re-create it (on the writer). */
+/* Is there space again, and is the reserve file back? Tries to re-create it (on the writer, after a
+ * batch under way; a batch that waits for space is tried at once). */
 void store_retry_reserve(struct store *s, void (*done)(void *arg, bool back), void *arg);
 
 /* --- reading (unbounded questions; deadline 5 s, row caps) --- */
@@ -162,6 +167,7 @@ int store_read_old_attempts(struct store_reader *r, int64_t before_us, int32_t l
 
 struct store_stats {
     uint64_t batches, ops, failed, last_commit_us, max_commit_us, wal_bytes, checkpoints;
+    bool waits_for_space; /* a batch is held up by a full disk */
 };
 void store_stats(struct store *s, struct store_stats *ret);
 

@@ -16,7 +16,7 @@
  * the writer waits for such a gap (bounded by their deadline). */
 enum { WAL_PATIENCE_BYTES = 64 << 20 };
 enum { RESTART_TIMEOUT_MS = 6000 };
-enum { IDLE_S = 1, IDLE_AFTER_FAILURE_S = 10 };
+enum { IDLE_AFTER_FAILURE_S = 10, FULL_RETRY_S = 1 };
 
 /* --- one batch --- */
 
@@ -87,26 +87,62 @@ static int commit_once(struct writer *w, const struct store_batch *b, struct cai
     return rc;
 }
 
+static bool give_up_reserve(struct store *s)
+{
+    if (!s->writer.has_reserve || !folder_reserve_drop(s->reserve_path))
+        return false;
+    s->writer.has_reserve = false;
+    log_error("store: the disk is full; gave up the reserve file");
+    return true;
+}
+
+/* Full, and no reserve left. Nothing is unknown: the batch is not there, and this connection writes
+ * it again over the same frames. So wait: jobs run on, and answers stay unsaid rather than guessed.
+ * Returns after a second, or when something new is asked of the writer; false: stopping. */
+static bool wait_for_space(struct store *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += FULL_RETRY_S;
+    pthread_mutex_lock(&s->mutex);
+    bool is_first = !s->stats.waits_for_space;
+    s->stats.waits_for_space = true;
+    pthread_mutex_unlock(&s->mutex);
+    if (is_first) {
+        log_error("store: the disk is full; waiting for space");
+        s->wake(s->wake_arg);
+    }
+    pthread_mutex_lock(&s->mutex);
+    if (!atomic_load(&s->stopping))
+        (void)pthread_cond_timedwait(&s->writer_cond, &s->mutex, &until);
+    bool go_on = !atomic_load(&s->stopping);
+    pthread_mutex_unlock(&s->mutex);
+    return go_on;
+}
+
 static enum store_outcome commit(struct store *s, const struct store_batch *b, struct cail_err *err)
 {
     struct writer *w = &s->writer;
-    if (atomic_load(&s->damaged))
+    bool was_full = false;
+    if (atomic_load(&s->damaged)) {
         *err = s->damage_err;
-    else if (!w->db)
-        err_set(err, E_STORE, "an earlier batch failed; the store has to be loaded again");
-    else if (commit_once(w, b, err) == 0)
-        return STORE_COMMITTED;
-    else if (err->code == E_DISK_FULL && w->has_reserve && folder_reserve_drop(s->reserve_path)) {
-        w->has_reserve = false;
-        log_error("store: the disk is full; gave up the reserve file");
-        /* The same frames are written again from the first on, so it does not matter what of the
-         * first try reached the disk. */
-        if (commit_once(w, b, err) == 0)
-            return STORE_COMMITTED_DISK_FULL;
+        store_detach(s, false);
+        return STORE_FAILED;
     }
-    /* Nothing this connection believes is to be trusted; store_load opens another. */
-    store_detach(s, false);
-    return STORE_FAILED;
+    if (!w->db) {
+        err_set(err, E_STORE, "an earlier batch failed; the store has to be loaded again");
+        return STORE_FAILED;
+    }
+    while (commit_once(w, b, err)) {
+        if (err->code != E_DISK_FULL || (!give_up_reserve(s) && !wait_for_space(s))) {
+            /* Nothing this connection believes is to be trusted; store_load opens another. */
+            store_detach(s, false);
+            return STORE_FAILED;
+        }
+        was_full = true;
+    }
+    *err = (struct cail_err){0};
+    return was_full ? STORE_COMMITTED_DISK_FULL : STORE_COMMITTED;
 }
 
 static void commit_run(struct store *s, struct task *t)
@@ -119,6 +155,7 @@ static void commit_run(struct store *s, struct task *t)
     struct store_stats *st = &s->stats;
     st->batches++;
     st->ops += b->n_ops;
+    st->waits_for_space = false;
     st->failed += b->outcome == STORE_FAILED;
     st->last_commit_us = took;
     if (took > st->max_commit_us)
@@ -226,7 +263,7 @@ static struct task *next_task(struct store *s)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += s->writer.checkpoint_failed ? IDLE_AFTER_FAILURE_S : IDLE_S;
+    until.tv_sec += s->writer.checkpoint_failed ? IDLE_AFTER_FAILURE_S : s->idle_s;
     pthread_mutex_lock(&s->mutex);
     int rc = 0;
     while (!s->writer_in.head && !atomic_load(&s->stopping) && rc == 0) {

@@ -42,8 +42,11 @@ static UNUSED void fix_wake(void *arg)
 static UNUSED void fix_begin(struct fix *f)
 {
     memset(f, 0, sizeof *f);
+    /* in memory where it can be had: these tests make hundreds of stores and judge no disk */
     const char *tmp = getenv("TMPDIR");
-    snprintf(f->dir, sizeof f->dir, "%s/cail-store-XXXXXX", tmp ? tmp : "/tmp");
+    if (!tmp)
+        tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(f->dir, sizeof f->dir, "%s/cail-store-XXXXXX", tmp);
     if (!mkdtemp(f->dir))
         abort();
     sem_init(&f->awake, 0, 0);
