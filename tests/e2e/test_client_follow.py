@@ -416,3 +416,24 @@ def test_names_and_messages_are_harmless_everywhere(daemon, cail):
         done = cail.run(*args)
         for text in (done.stdout.decode(), done.stderr.decode()):
             assert not set(text) & {"\x1b", "\u009b", "\u202e"}, (args, text)
+
+
+def test_noise_never_reaches_a_terminal_as_a_command(daemon, cail):
+    """Random bytes, weighted towards what terminals obey, from a fixed seed."""
+    import random
+    import re
+    rng = random.Random(20260102)
+    parts = [b"\x1b", b"[", b"]", b"\x9b", b"\xc2\x9d", b"m", b"31", b";", b"\x07", b"\r", b"\n", b"P",
+             b"\\", b"\xe2\x80\xae", b"\xf0\x9f\x98\x80", b"x", b"\x1b[", b"\x1b]52;c;", b"\x00"]
+    noise = b"".join(rng.choice(parts) if rng.random() < 0.8 else bytes([rng.randrange(256)])
+                     for _ in range(60000))
+    ended(daemon, 12, noise)
+    daemon.piece = 997
+    t = cail.terminal("log", "12", NO_COLOR="1")
+    assert t.end() == 0
+    shown = t.seen.decode()  # valid UTF-8 throughout
+    rest = re.sub(r"\x1b\[[0-9;:]*m", "", shown)
+    bad = {c for c in rest if (ord(c) < 0x20 and c not in "\t\r\n") or 0x7f <= ord(c) < 0xa0
+           or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"}
+    assert not bad and "\r" not in shown.replace("\r\n", "")
+    assert len(shown) > 10000
