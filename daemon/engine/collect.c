@@ -307,7 +307,9 @@ static void collect_work(void *arg)
         x->out->built_bytes = fsx_tree_bytes(x->build_dir);
     x->out->result = x->parsed.result;
     x->out->n_results = x->parsed.n;
-    memset(&x->parsed, 0, sizeof x->parsed);
+    x->parsed.result = NULL;
+    x->parsed.n = 0;
+    parse_out_done(&x->parsed);
 }
 
 static void collection_free(struct collection *x)
