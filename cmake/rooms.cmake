@@ -2,6 +2,7 @@
 # stand empty until it is built.
 
 set_property(GLOBAL PROPERTY CAIL_ROOMS "")
+include(${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/gen/cail_version.h @ONLY)
 
 function(room name)
@@ -14,6 +15,7 @@ function(room name)
     ${CMAKE_SOURCE_DIR}/daemon ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
   target_link_libraries(room_${name} PUBLIC ${ARGN})
   set_property(GLOBAL APPEND PROPERTY CAIL_ROOMS ${name})
+  include(${CMAKE_SOURCE_DIR}/daemon/${name}/room.cmake OPTIONAL)
 endfunction()
 
 # link_rooms(TARGET rooms...): objects and the libraries they need; rooms not built are left out.

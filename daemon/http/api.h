@@ -39,7 +39,7 @@ bool api_is_type(const struct http_request *rq, const char *type);
 void api_from_memory(struct api *api, struct http_reply *reply);
 /* Serve `body` (static or asset) as text/plain. */
 void api_text(struct http_reply *reply);
-/* The JSON body is finished: end it with a line break. */
+/* The JSON body is finished: end it with one line break. */
 void api_json_end(struct http_reply *reply);
 /* seconds of ?wait=, 0 = none. Sets the deadline on the first call. */
 int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err) NODISCARD;
@@ -66,6 +66,7 @@ struct job_loaded *job_loaded_new(void *reader, int64_t id, size_t max_results);
 void job_loaded_free(void *loaded);
 /* load of most job routes: the record, with at most 1000 results. */
 int load_job(void *reader, const struct http_request *rq, void **ret, struct cail_err *err);
+enum { API_RESULTS_SHOWN = 1000 }; /* in a job document; GET .../results has them all */
 
 struct found {
     struct job *live;        /* in memory, NULL = not */
@@ -81,6 +82,16 @@ size_t found_attempts(struct api *api, const struct found *f, struct attempt ***
 /* The whole job document into reply, at the newest batch. */
 void job_reply(struct api *api, const struct found *f, struct http_reply *reply);
 
+/* One sentence on why a job does not run, or how it ended. Pure. */
+void why_summary(const struct job *j, const struct sched_constraint *c, size_t n, struct str *out);
+
+/* The queue as a text table. */
+void queue_text(struct api *api, struct str *out);
+/* A bash script that runs the job again. Pure. spec is the job's, read. */
+struct job_spec;
+void repro_script(const struct job *j, const struct job_spec *spec, const struct attempt *last,
+                  const char *host, const char *version, struct str *out);
+
 /* --- lists --- */
 #define CURSOR_LEN 32
 /* An id as an opaque token and back. */
@@ -88,8 +99,9 @@ void cursor_make(int64_t id, char out[CURSOR_LEN]);
 bool cursor_read(const char *text, int64_t *ret);
 /* jobs of the query, see api_list.c */
 struct list_loaded {
-    struct job_filter filter;
+    struct job_filter filter; /* its strings are the request's */
     struct job_rows rows;
+    char label[JOB_LABEL_KEY_MAX + JOB_LABEL_VALUE_MAX + 2];
 };
 int load_list(void *reader, const struct http_request *rq, void **ret, struct cail_err *err);
 void list_loaded_free(void *loaded);
@@ -121,10 +133,49 @@ void submit_loaded_free(void *loaded);
 API_SERVE(api_job);
 API_SERVE(api_log);
 API_LOAD(load_log);
+API_SERVE(api_list);
+API_SERVE(api_cancel);
+API_SERVE(api_hold);
+API_SERVE(api_release);
+API_SERVE(api_patch);
+API_SERVE(api_retry);
+API_LOAD(load_retry);
+API_SERVE(api_why);
 API_SERVE(api_group);
 API_SERVE(api_group_cancel);
 API_SERVE(api_group_retry);
 API_LOAD(load_group);
+API_SERVE(api_results);
+API_LOAD(load_results);
+API_SERVE(api_results_post);
+API_LOAD(load_results_post);
+void posted_free(void *loaded);
+API_SERVE(api_artifacts);
+API_SERVE(api_artifact);
+API_LOAD(load_artifact);
+API_SERVE(api_repro);
+API_SERVE(api_provenance);
+API_SERVE(api_queue);
+API_SERVE(api_queue_pause);
+API_SERVE(api_queue_resume);
+API_SERVE(api_queue_drain);
+API_SERVE(api_gpus);
+API_SERVE(api_executors);
+API_SERVE(api_recipes);
+API_SERVE(api_recipe);
+API_SERVE(api_cache);
+API_SERVE(api_cache_prune);
+API_SERVE(api_env);
+API_SERVE(api_events);
+API_SERVE(api_front);
+API_LOAD(load_front);
+void front_loaded_free(void *loaded);
+API_LOAD(load_job_page);
+API_SERVE(api_style);
 API_SERVE(api_healthz);
+API_SERVE(api_readyz);
+API_SERVE(api_metrics);
+API_SERVE(api_version);
+API_SERVE(api_openapi);
 
 #endif

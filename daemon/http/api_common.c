@@ -76,7 +76,8 @@ void api_text(struct http_reply *reply)
 
 void api_json_end(struct http_reply *reply)
 {
-    str_addc(&reply->body, '\n');
+    if (reply->body.len == 0 || reply->body.p[reply->body.len - 1] != '\n')
+        str_addc(&reply->body, '\n');
 }
 
 int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err)

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "http/api.h"
 
-enum { RESULTS_SHOWN_MAX = 1000 }; /* in a job document; GET .../results has them all */
-
 struct job_loaded *job_loaded_new(void *reader, int64_t id, size_t max_results)
 {
     struct job_loaded *l = mem_zalloc(sizeof *l);
@@ -36,7 +34,7 @@ int load_job(void *reader, const struct http_request *rq, void **ret, struct cai
     int64_t id;
     int rc = http_part_id(rq, 0, &id, err);
     if (rc == 0)
-        *ret = job_loaded_new(reader, id, RESULTS_SHOWN_MAX);
+        *ret = job_loaded_new(reader, id, API_RESULTS_SHOWN);
     return rc;
 }
 

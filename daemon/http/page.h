@@ -1,17 +1,21 @@
-/* The plain HTML pages: what runs, and one job. Every string of a stranger goes through html_add. */
+/* The plain HTML pages: what runs, and one job. No script, no inline style: the strict policy of
+ * http_reply_header stands. Every string of a stranger goes through html.h. */
 #ifndef HTTP_PAGE_H
 #define HTTP_PAGE_H
 
 #include "http/api.h"
 
-/* text with & < > " ' as entities; other control characters than tab and line end become U+FFFD. */
-void html_add(struct str *out, const char *text, size_t len);
-void html_adds(struct str *out, const char *text); /* NULL = nothing */
-
 /* GET /jobs/{id} for a browser; may answer HTTP_RELOAD. */
 int page_job(struct api *api, struct http_request *rq, struct http_reply *reply,
              struct cail_err *err) NODISCARD;
-/* GET / for a browser, from the loaded list. */
-void page_front(struct api *api, const struct list_loaded *l, struct http_reply *reply);
+
+/* Shared by the two. */
+void page_begin(struct http_reply *reply, const char *title, bool refreshes);
+void page_end(struct http_reply *reply);
+/* <td class="number or ''">text</td> */
+void page_cell(struct str *out, const char *class, const char *text);
+void page_state_cell(struct str *out, enum job_state state);
+/* Rows of benchmark, metric, value. job 0 = no link to a job. */
+void page_result_row(struct str *out, const struct result *r, int64_t job);
 
 #endif
