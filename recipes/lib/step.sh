@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs one step of a recipe: step.sh FILE. The environment is the one docs/RECIPES.md lists; the exit
+# Runs one step of a recipe: step.sh FILE. The environment is the one recipes/README.md lists; the exit
 # code is the step's own, 78 when something it needs is missing (nothing was started then).
 set -Eeuo pipefail
 shopt -s inherit_errexit
