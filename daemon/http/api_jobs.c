@@ -1,4 +1,5 @@
 /* GET /jobs/{id}: one job, at once or at its end. */
+#include "base/clock.h"
 #include "http/page.h"
 
 API_SERVE(api_job)
