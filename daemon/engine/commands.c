@@ -326,7 +326,7 @@ int engine_add_results(struct engine *e, int64_t job_id, int64_t attempt_id, str
 
 /* --- queues --- */
 
-static struct queue *queue_named(struct engine *e, const char *name)
+struct queue *queue_named(struct engine *e, const char *name)
 {
     struct queue *q;
     HASH_FIND(hh, e->queues, name, strlen(name), q);

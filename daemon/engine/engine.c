@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fsx.h"
@@ -31,6 +32,7 @@ static void load_job(void *arg, struct job *j)
 {
     struct engine *e = arg;
     HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+    queue_named(e, j->queue);
     e->n_live++;
 }
 
@@ -117,8 +119,12 @@ static int fetch_states(struct engine *e, struct states *s, struct cail_err *err
         return 0;
     if (!store_read(e->store, states_read, states_done, s))
         return err_set(err, E_STORE, "the reader's queue is full at start-up");
-    while (!s->done)
-        uv_run(e->loop, UV_RUN_ONCE);
+    /* Also called from inside the loop after a failed commit, so the loop cannot be turned here; this
+     * is milliseconds of start-up. */
+    while (!s->done) {
+        store_poll(e->store);
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
     if (s->rc)
         *err = s->err;
     return s->rc;
@@ -225,6 +231,7 @@ static int load_all(struct engine *e, struct cail_err *err)
         rc = fetch_states(e, &s, err);
     if (!rc) {
         pump_start(e);
+        queue_named(e, "default");
         place_all(e, &s);
         sched_set_paused(e->sched, e->paused || e->draining || e->disk_full);
         e->dirty = true;
@@ -286,6 +293,8 @@ static void load_anew(struct engine *e)
 {
     struct cail_err err;
     uint64_t durable = e->open.seq;
+    /* Whatever waits for the failed batch or for the one that was open behind it. */
+    e->listener.failed(e->listener.arg, &e->failure);
     if (e->failed_once) {
         err_set(&err, E_STORE, "the store failed again after it was opened anew");
         e->listener.fatal(e->listener.arg, &err);

@@ -104,6 +104,7 @@ struct engine {
 
     bool dirty;    /* ask the scheduler */
     bool paused, draining, disk_full, failed, failed_once, closing, loading;
+    struct cail_err failure; /* of the commit, while `failed` */
     int64_t n_live;
     int log_watchers;
     unsigned works;       /* on the worker pool now */
@@ -138,6 +139,8 @@ void job_announce(struct engine *e, const struct job *j);
 void job_touched(struct engine *e, struct job *j);
 /* job_to a terminal state and all that follows: dependants, group, waits, memory. */
 void job_finish(struct engine *e, struct job *j, enum job_state to, const char *reason);
+/* The queue of that name, made when it is new. */
+struct queue *queue_named(struct engine *e, const char *name);
 struct group *group_of(struct engine *e, const struct job *j);
 
 /* run.c */

@@ -147,8 +147,8 @@ static void committed(void *arg, enum store_outcome outcome, const struct cail_e
     e->is_flying = false;
     if (outcome == STORE_FAILED) {
         e->failed = true; /* engine.c loads from the file again, outside this callback */
+        e->failure = *err;
         log_error("a commit failed: %s", err->text);
-        e->listener.failed(e->listener.arg, err);
         return;
     }
     if (outcome == STORE_COMMITTED_DISK_FULL && !e->disk_full) {

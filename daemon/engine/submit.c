@@ -270,6 +270,7 @@ static struct job *take(struct engine *e, struct job_request *rq, int64_t first_
         g->counts[j->state]++;
     }
     HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+    queue_named(e, j->queue);
     store_put_job(pump_batch(e), j, true);
     if (j->n_after)
         store_put_after(pump_batch(e), j);
