@@ -7,7 +7,7 @@
 #define HTTP_SCRIPT_MAX      (1u << 20) /* a script larger than this belongs in a file */
 #define HTTP_HEADER_POOL     (32u << 10)
 #define HTTP_QUERY_ARGS_MAX  32
-#define HTTP_PATH_PARTS_MAX  8
+#define HTTP_PATH_PARTS_MAX  16 /* an artifact may lie some folders deep */
 #define HTTP_HEADER_DEADLINE_MS 10000 /* whole request head; security.md: slow clients */
 #define HTTP_BODY_DEADLINE_MS   30000
 #define HTTP_IDLE_MS            60000

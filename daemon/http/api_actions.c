@@ -25,7 +25,7 @@ static int find_live(struct api *api, struct http_request *rq, struct found *ret
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0)
         rc = job_find(api, rq, false, ret, err);
-    if (rc == 0 && !ret->live)
+    if (rc == 0 && job_state_is_terminal(found_job(ret)->state))
         rc = has_ended(api, ret, reply, err);
     return rc;
 }
@@ -53,9 +53,9 @@ API_SERVE(api_cancel)
     if (rc)
         return rc;
     /* Asked twice, the second is no mistake. */
-    if (!f.live && found_job(&f)->state == JOB_CANCELED)
+    if (found_job(&f)->state == JOB_CANCELED)
         return answer(api, &f, 0, reply);
-    if (!f.live)
+    if (job_state_is_terminal(found_job(&f)->state))
         return has_ended(api, &f, reply, err);
     return answer(api, &f, engine_cancel(api->engine, f.live, grace_ms, err), reply);
 }
@@ -121,13 +121,22 @@ API_SERVE(api_retry)
 {
     struct api *api = app;
     struct found f;
-    (void)ret_wait_key;
     CLEANUP(json_decrefp) json_t *body = NULL;
     int rc = body_object(rq, NULL, 0, &body, err);
     if (rc == 0)
         rc = API_NO_QUERY(rq, err);
     if (rc == 0)
-        rc = job_find(api, rq, true, &f, err);
+        rc = http_part_id(rq, 0, ret_wait_key, err);
+    if (rc)
+        return rc;
+    /* It has just ended and leaves memory when that is durable: milliseconds. */
+    const struct job *live = engine_job(api->engine, *ret_wait_key);
+    if (live && job_state_is_terminal(live->state) && !rq->expired) {
+        if (rq->deadline_mono_us == 0)
+            rq->deadline_mono_us = clock_mono_us() + 5000000;
+        return HTTP_WAIT;
+    }
+    rc = job_find(api, rq, true, &f, err);
     if (rc)
         return rc;
     api_from_memory(api, reply);

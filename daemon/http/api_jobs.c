@@ -1,5 +1,6 @@
 /* GET /jobs/{id}: one job, at once or at its end. */
 #include "base/clock.h"
+#include "base/clock.h"
 #include "http/page.h"
 
 API_SERVE(api_job)

@@ -39,6 +39,7 @@ void route_table_init(struct route_table *t, const struct http_route *rows, size
         for (int k = 0; k < n_parts; k++)
             if (*parts[k].at != '{')
                 t->shapes[i].literal |= 1u << (31 - k);
+        t->shapes[i].takes_rest = strstr(rows[i].pattern, "*}") != NULL;
     }
 }
 
@@ -68,11 +69,22 @@ static void take_parts(const struct route_shape *shape, const struct part *parts
     for (unsigned i = 0; i < shape->n_parts; i++) {
         if (shape->literal & (1u << (31 - i)))
             continue;
-        memcpy(out, parts[i].at, parts[i].len);
-        out[parts[i].len] = 0;
+        bool rest = shape->takes_rest && i + 1 == shape->n_parts;
+        size_t len = rest ? strlen(parts[i].at) : parts[i].len;
+        memcpy(out, parts[i].at, len);
+        out[len] = 0;
         rq->part[rq->n_parts++] = out;
-        out += parts[i].len + 1;
+        out += len + 1;
     }
+}
+
+/* An empty part in what {name*} takes ("a//b", "a/") is no name. */
+static bool fits(const struct route_shape *shape, const struct part *parts, int n)
+{
+    for (int i = (int)shape->n_parts; i < n; i++)
+        if (parts[i].len == 0)
+            return false;
+    return shape->takes_rest ? n >= (int)shape->n_parts : n == (int)shape->n_parts;
 }
 
 const struct http_route *route_find(const struct route_table *t, struct http_request *rq, char *out,
@@ -84,7 +96,7 @@ const struct http_route *route_find(const struct route_table *t, struct http_req
     size_t best = t->n;
     *ret_allowed = 0;
     for (size_t i = 0; i < t->n; i++) {
-        if ((int)t->shapes[i].n_parts != n ||
+        if (!fits(&t->shapes[i], parts, n) ||
             !matches(t->rows[i].pattern, parts, t->shapes[i].n_parts))
             continue;
         *ret_allowed |= 1u << t->rows[i].method;

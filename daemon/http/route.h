@@ -1,5 +1,6 @@
 /* Which row of the route table a path means. Pure. A literal part beats a {part}, so
- * "/results/table" and "/results/{x}" may stand side by side in any order. */
+ * "/results/table" and "/results/{x}" may stand side by side in any order. A last part "{name*}" takes
+ * the rest of the path, its '/' included. */
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
 
@@ -11,6 +12,7 @@ struct route_table {
     struct route_shape {
         unsigned n_parts;
         unsigned literal; /* bit (31 - i): part i is literal; the larger number is more exact */
+        bool takes_rest;
     } * shapes;
 };
 
