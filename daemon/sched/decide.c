@@ -118,8 +118,8 @@ static bool try_quiet(struct sched *s, struct trial *t, struct node *n, int64_t 
 {
     struct sched_lease lease;
     int64_t at_us = sched_quiet_at_us(s, n);
-    if (!fits_alone(s, n, &lease))
-        return false;
+    if (sched_lane_blocked(n->lane) || sched_team_full(n->team) || !fits_alone(s, n, &lease))
+        return false; /* its queue may have filled up in this very pass */
     if (at_us == INT64_MIN && !delays(s, t->held, n, &lease, now_us)) {
         start(s, t, n, &lease, now_us);
         return true;

@@ -307,31 +307,39 @@ static void say_reservation(struct sched_constraint *c, const struct node *n,
         (sched_end_us(n->job, now_us) - now_us) / 1000000);
 }
 
+static void say_ahead(const struct sched *s, struct sched_constraint *c, const struct trial *t)
+{
+    for (size_t i = 0; i < t->n && i < ARRAY_LEN(t->first); i++)
+        c->jobs[c->n_jobs++] = t->first[i];
+    say_jobs(c, s, (int)t->n);
+    say(c, " %s ahead and %s what is free", t->n == 1 ? "is" : "are", t->n == 1 ? "takes" : "take");
+}
+
+/* Those before it in this decide left nothing for it. */
+static bool is_taken(struct sched *s, const struct node *n)
+{
+    struct sched_lease unused;
+    struct want w;
+    sched_want(s, n, &w);
+    return sched_lane_blocked(n->lane) || sched_team_full(n->team) ||
+           !sched_fits(s, &s->pool, &w, &unused);
+}
+
 /* What the dry run found for a job that nothing else blocks. */
 static void why_line(struct sched *s, struct rows *rows, struct node *n, int64_t now_us)
 {
     struct reservation held = {.head = NULL};
     struct trial t = {.stop_at = n, .held = &held, .max = SIZE_MAX, .dry = true};
-    struct sched_constraint *c;
-    struct sched_lease lease;
-    struct want w;
     bool others_met = all_met(rows);
     sched_pass(s, now_us, &t);
-    sched_want(s, n, &w);
-    if (n->place == PLACE_PICKED) {
+    if (n->place == PLACE_PICKED)
         say(say_row(rows, "reservation", true), "nobody is ahead of it");
-    } else if (others_met && !sched_fits(s, &s->pool, &w, &lease)) {
-        c = say_row(rows, "reservation", false);
-        for (size_t i = 0; i < t.n && i < ARRAY_LEN(t.first); i++)
-            c->jobs[c->n_jobs++] = t.first[i];
-        say_jobs(c, s, (int)t.n);
-        say(c, " %s ahead and %s what is free", t.n == 1 ? "is" : "are",
-            t.n == 1 ? "takes" : "take");
-    } else if (held.head && (others_met || held.head == n)) {
+    else if (others_met && t.n && (held.head == n || is_taken(s, n)))
+        say_ahead(s, say_row(rows, "reservation", false), &t);
+    else if (held.head && (others_met || held.head == n))
         say_reservation(say_row(rows, "reservation", false), n, &held, now_us);
-    } else if (others_met) {
+    else if (others_met)
         say(say_row(rows, "reservation", false), "too many different jobs that wait are ahead of it");
-    }
     sched_take_back(s);
 }
 
