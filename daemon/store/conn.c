@@ -83,8 +83,10 @@ int conn_check(sqlite3 *db, struct cail_err *err)
         code = conn_error(db, rc, "quick_check", err);
     } else {
         const char *found = (const char *)sqlite3_column_text(st, 0);
+        const char *line = found ? strchr(found, '\n') : NULL; /* the first names the database */
         if (!found || strcmp(found, "ok") != 0)
-            code = err_set(err, E_STORE_UNREADABLE, "quick_check: %s", found ? found : "no answer");
+            code = err_set(err, E_STORE_UNREADABLE, "quick_check: %s",
+                           line ? line + 1 : found ? found : "no answer");
     }
     sqlite3_finalize(st);
     return code;

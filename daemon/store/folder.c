@@ -131,12 +131,19 @@ static int probe_header(const char *path, const struct migrations *m, struct cai
     return 0;
 }
 
+static int refuse_failed(struct cail_err *err, const char *path, const struct cail_err *why)
+{
+    char text[sizeof why->text + 32];
+    snprintf(text, sizeof text, "%s: %s",
+             why->code == E_STORE_UNREADABLE ? "is damaged" : "cannot be read", why->text);
+    return refuse(err, path, text);
+}
+
 static int probe_content(sqlite3 *db, const char *path, const struct migrations *m,
                          int64_t check_bytes, struct folder_db *ret, struct cail_err *err)
 {
     int64_t version;
     struct cail_err why;
-    char text[sizeof why.text + 16];
     int code = conn_int(db, "PRAGMA user_version", &version, &why);
     if (code == 0 && version > m->n)
         return refuse_newer(err, path, version, m->n);
@@ -144,10 +151,8 @@ static int probe_content(sqlite3 *db, const char *path, const struct migrations 
         return refuse(err, path, "has no version");
     if (code == 0 && ret->bytes <= check_bytes)
         code = conn_check(db, &why);
-    if (code) {
-        snprintf(text, sizeof text, "is damaged: %s", why.text);
-        return refuse(err, path, text);
-    }
+    if (code)
+        return refuse_failed(err, path, &why);
     ret->version = (int)version;
     return 0;
 }
@@ -185,7 +190,7 @@ int folder_probe(const char *db_path, const char *vfs, const struct migrations *
     /* Read-only, and no checkpoint at close: SQLite recovers the WAL's index and writes nothing
      * into the file or the WAL. */
     if (conn_open(&db, db_path, vfs, CONN_READ, &why))
-        return refuse(err, db_path, why.text);
+        return refuse_failed(err, db_path, &why);
     code = probe_content(db, db_path, m, check_bytes, ret, err);
     conn_close(db);
     return code;
