@@ -30,7 +30,8 @@ int err_http_status(enum cail_code code)
     return rows[code].http_status;
 }
 
-static void fill(struct cail_err *err, enum cail_code code, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0)
+fill(struct cail_err *err, enum cail_code code, const char *fmt, va_list ap)
 {
     if (!err)
         return;

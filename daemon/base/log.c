@@ -17,7 +17,7 @@ void log_set_level(enum log_level level)
 }
 
 /* One write(2) a line, so lines of several threads do not mix. */
-static void emit(enum log_level level, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) emit(enum log_level level, const char *fmt, va_list ap)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     if (level > level_max)

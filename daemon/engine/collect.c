@@ -139,15 +139,25 @@ static void walk(struct collection *x, int parent, const char *folder, const cha
 
 /* --- results --- */
 
-static const char *declared_parser(const struct collection *x, const char *name, bool *ret_is)
+static const struct declared *declaration_of(const struct collection *x, const char *name)
 {
-    *ret_is = false;
     for (size_t i = 0; i < x->n_declared; i++)
-        if (fnmatch(x->declared[i].file, name, FNM_PATHNAME) == 0) {
-            *ret_is = true;
-            return x->declared[i].parser;
-        }
+        if (fnmatch(x->declared[i].file, name, FNM_PATHNAME) == 0)
+            return &x->declared[i];
     return NULL;
+}
+
+/* A glob that begins with '*' says that each file is a benchmark of its own: its name up to the first
+ * dot. Otherwise the job's name. Caller frees. */
+static char *benchmark_of(const struct collection *x, const char *name, const struct declared *d)
+{
+    const char *leaf = strrchr(name, '/');
+    leaf = leaf ? leaf + 1 : name;
+    const char *glob = d ? strrchr(d->file, '/') : NULL;
+    glob = glob ? glob + 1 : d ? d->file : "";
+    if (*glob != '*' || *leaf == '.')
+        return mem_strdup(x->benchmark);
+    return mem_strndup(leaf, strcspn(leaf, "."));
 }
 
 static int read_fd(int fd, const struct stat *st, const char *name, struct str *out,
@@ -173,8 +183,9 @@ static void take_result_file(struct collection *x, int fd, const char *name, con
 {
     CLEANUP(str_done) struct str text = STR_INIT;
     struct cail_err err;
-    bool declared;
-    const char *wanted = declared_parser(x, name, &declared);
+    const struct declared *d = declaration_of(x, name);
+    const char *wanted = d ? d->parser : NULL;
+    CLEANUP(mem_freep) char *benchmark = benchmark_of(x, name, d);
     int rc = read_fd(fd, st, name, &text, &err);
     const struct parser *p = NULL;
     if (!rc) {
@@ -184,7 +195,7 @@ static void take_result_file(struct collection *x, int fd, const char *name, con
                         : err_set(&err, E_BAD_FIELD, "no parser knows its format");
     }
     if (!rc)
-        rc = p->parse(text.p, text.len, x->benchmark, &x->parsed, &err);
+        rc = p->parse(text.p, text.len, benchmark, &x->parsed, &err);
     if (rc)
         note(x, name, &err);
 }

@@ -182,7 +182,7 @@ static void put_recipe(struct engine *e, struct launch *l, const struct job *j,
     put(l, "CAIL_JOB_DIR", dir);
     put(l, "CAIL_REQUIRES", requires);
     put_int(l, "CAIL_DISK_MIB", r->disk_mib);
-    if (build && r->step[j->step].cached)
+    if (build) /* also for a step behind a cached one, which may have been skipped */
         put(l, "CAIL_BUILD_DIR", build);
     for (size_t i = 0; i < e->config.n_upstreams; i++) {
         char key[128];
@@ -223,12 +223,9 @@ static int make_folders(struct engine *e, const struct job *j, const char *build
         return 0;
     CLEANUP(mem_freep) char *dir = job_dir(e, j->id);
     CLEANUP(mem_freep) char *build = cache_dir(e, j);
-    CLEANUP(mem_freep) char *marker = mem_printf("%s/.cail-build-root", build_root);
     int rc = fsx_mkdirs(dir, 0700, err);
     if (!rc)
         rc = fsx_mkdirs(build_root, 0755, err);
-    if (!rc && access(marker, F_OK))
-        rc = fsx_write_atomic(marker, "cail\n", 5, 0644, false, err);
     if (!rc && build)
         rc = fsx_mkdirs(build, 0755, err);
     return rc;

@@ -116,7 +116,7 @@ static int get_kind(struct decode *d, json_t *v)
 
 static int get_priority(struct decode *d, json_t *v)
 {
-    int64_t n;
+    int64_t n = 0;
     int rc = json_get_int(v, &d->at, JOB_PRIORITY_MIN, JOB_PRIORITY_MAX, &n, d->err);
     if (!rc)
         d->rq->job->priority = (int32_t)n;
@@ -164,7 +164,7 @@ static int get_timeout(struct decode *d, json_t *v)
 
 static int get_idle_timeout(struct decode *d, json_t *v)
 {
-    int64_t n;
+    int64_t n = 0;
     int rc = get_seconds(d, v, &n);
     if (rc)
         return rc;

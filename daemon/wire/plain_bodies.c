@@ -200,6 +200,15 @@ static void add_after(json_t *request, const char *value)
     json_array_append_new(object_or_array_at(request, "after", json_array), one);
 }
 
+/* value "name=value", eq its '='. The request's own label wins. */
+static void add_label(json_t *request, const char *value, const char *eq)
+{
+    CLEANUP(mem_freep) char *name = mem_strndup(value, (size_t)(eq - value));
+    json_t *labels = object_or_array_at(request, "labels", json_object);
+    if (!json_object_get(labels, name))
+        json_object_set_new(labels, name, json_string(eq + 1));
+}
+
 static int apply_option(json_t *request, const char *name, const char *value, int line,
                         struct cail_err *err)
 {
@@ -214,10 +223,7 @@ static int apply_option(json_t *request, const char *name, const char *value, in
         case OPT_PAIR:
             if (!eq || eq == value)
                 return err_set(err, E_BAD_FIELD, "script line %d: %s wants name=value", line, name);
-            CLEANUP(mem_freep) char *label = mem_strndup(value, (size_t)(eq - value));
-            json_t *labels = object_or_array_at(request, "labels", json_object);
-            if (!json_object_get(labels, label))
-                json_object_set_new(labels, label, json_string(eq + 1));
+            add_label(request, value, eq);
             return 0;
         case OPT_DURATION:
             if (duration_s(value) < 0)
