@@ -117,8 +117,30 @@ static bool apply(struct sched *s, struct node *n, int32_t i, enum outcome outco
 
 static void replace(struct sched *s, struct node *n)
 {
+    if (n->place == PLACE_PICKED) {
+        sched_unpick(s, n);
+        return;
+    }
     sched_unplace(s, n);
     sched_place(s, n);
+}
+
+/* A service that ends, be it to run again, is ready no more. */
+void sched_not_ready(struct sched *s, int64_t id)
+{
+    struct dep *d;
+    struct edge *e;
+    HASH_FIND(hh, s->deps, &id, sizeof id, d);
+    if (!d)
+        return;
+    LIST_FOREACH(e, &d->edges, in_dep) {
+        struct after *a = &e->node->job->after[e->index];
+        if (a->when != AFTER_READY || !a->met)
+            continue;
+        a->met = false;
+        e->node->unmet++;
+        replace(s, e->node);
+    }
 }
 
 /* The job is not added yet: note what is met, keep a node for what never will be. */
@@ -158,8 +180,7 @@ static void settle_all(struct sched *s, int64_t id, enum job_state state, bool r
             next = LIST_NEXT(next, in_dep);
         struct node *n = e->node;
         for (int32_t i = 0; n->edges && i < n->n_edges; i++)
-            if (n->edges[i].dep == d &&
-                apply(s, n, i, judge(n->job->after[i].when, state, ready)))
+            if (n->edges[i].dep == d && apply(s, n, i, judge(n->job->after[i].when, state, ready)))
                 replace(s, n);
     }
     s->busy_dep = NULL;

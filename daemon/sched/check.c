@@ -39,8 +39,8 @@ static int64_t check_shelf(const struct sched *s, struct shelf *sh)
     BUG_ON(sh->open == (sh->stuck || sched_team_full(sh->team)));
     BUG_ON(sh->open && RB_FIND(sched_shelves, &sh->lane->shelves, sh) != sh);
     BUG_ON(sh->open && !sched_lane_blocked(sh->lane) && !sh->lane->open);
-    BUG_ON(sh->lane->open && RB_FIND(sched_lanes, (struct sched_lanes *)&s->lanes, sh->lane) !=
-                                 sh->lane);
+    BUG_ON(sh->lane->open &&
+           RB_FIND(sched_lanes, (struct sched_lanes *)&s->lanes, sh->lane) != sh->lane);
     return n_nodes;
 }
 

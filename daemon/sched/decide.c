@@ -251,8 +251,8 @@ size_t sched_decide(struct sched *s, int64_t now_us, struct sched_decision *out,
     RB_FOREACH(n, sched_by_id, &s->doomed) {
         if (t.n == max)
             return t.n;
-        out[t.n++] = (struct sched_decision){(enum sched_verdict)n->verdict, n->job, n->doomed_by,
-                                             {.quiet = false}};
+        out[t.n++] = (struct sched_decision){
+            (enum sched_verdict)n->verdict, n->job, n->doomed_by, {.quiet = false}};
     }
     if (!s->paused && !s->n_quiet_runs)
         sched_pass(s, now_us, &t);

@@ -87,9 +87,8 @@ void sched_describe_gpus(const struct want *w, char *out, size_t size)
 
 static int possible_gpus(const struct sched *s, const struct needs *d, struct cail_err *err)
 {
-    const struct want w = {.gpus = d->gpus,
-                           .gpu_memory_mib = d->gpu_memory_mib,
-                           .gpu_model = d->gpu_model};
+    const struct want w = {
+        .gpus = d->gpus, .gpu_memory_mib = d->gpu_memory_mib, .gpu_model = d->gpu_model};
     char what[256];
     int32_t suit = 0;
     for (int32_t i = 0; i < s->n_present; i++)
@@ -99,8 +98,9 @@ static int possible_gpus(const struct sched *s, const struct needs *d, struct ca
     sched_describe_gpus(&w, what, sizeof what);
     if (suit == s->n_present)
         return err_set_at(err, E_IMPOSSIBLE, "/needs/gpus", "%s; this machine has %d", what, suit);
-    int code = err_set_at(err, E_IMPOSSIBLE, d->gpu_model ? "/needs/gpu_model" : "/needs/gpu_memory_mib",
-                          "%s; of this machine's %d, %d would do", what, s->n_present, suit);
+    int code =
+        err_set_at(err, E_IMPOSSIBLE, d->gpu_model ? "/needs/gpu_model" : "/needs/gpu_memory_mib",
+                   "%s; of this machine's %d, %d would do", what, s->n_present, suit);
     err_hint(err, "the first card is '%.96s' with %lld MiB; '*' stands for any text",
              s->gpus[0].model, (long long)s->gpus[0].memory_mib);
     return code;
@@ -117,7 +117,7 @@ int sched_possible(const struct sched *s, const struct needs *d, struct cail_err
                           "needs %lld MiB of memory; this machine grants %lld",
                           (long long)d->memory_mib, (long long)c->memory_mib);
     if (d->ports > c->ports)
-        return err_set_at(err, E_IMPOSSIBLE, "/needs/ports", "needs %d ports; this machine leases %d",
-                          d->ports, c->ports);
+        return err_set_at(err, E_IMPOSSIBLE, "/needs/ports",
+                          "needs %d ports; this machine leases %d", d->ports, c->ports);
     return d->gpus ? possible_gpus(s, d, err) : 0;
 }

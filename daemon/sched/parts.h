@@ -241,6 +241,7 @@ void sched_describe_gpus(const struct want *w, char *out, size_t size);
 /* after.c */
 void sched_edges_add(struct sched *s, struct node *n);
 void sched_edges_drop(struct sched *s, struct node *n);
+void sched_not_ready(struct sched *s, int64_t id);
 /* Mark (run->mark == s->mark) the running services that n reaches through after: ready. */
 void sched_mark_services(struct sched *s, const struct node *n);
 

@@ -347,6 +347,8 @@ void sched_remove(struct sched *s, struct job *j)
         run_end(s, n);
     else
         sched_unplace(s, n);
+    if (j->kind == KIND_SERVICE)
+        sched_not_ready(s, n->id);
     node_free(s, n);
 }
 

@@ -79,7 +79,8 @@ static void why_queue(const struct sched *s, struct rows *rows, const struct nod
 {
     const struct lane *l = n->lane;
     if (s->paused)
-        say(say_row(rows, "paused", false), "the lab is paused; nothing starts until it is resumed");
+        say(say_row(rows, "paused", false),
+            "the lab is paused; nothing starts until it is resumed");
     struct sched_constraint *c = say_row(rows, "queue", !sched_lane_blocked(l));
     if (l->paused) {
         say(c, "queue '%.64s' is paused", l->name);
@@ -261,7 +262,8 @@ static void why_own_quiet(struct sched *s, struct rows *rows, const struct node 
     if (next && next != n) {
         c->met = false;
         c->jobs[c->n_jobs++] = next->id;
-        say(c, "job %" PRId64 " has the machine to itself first: quiet jobs go by priority, then id",
+        say(c,
+            "job %" PRId64 " has the machine to itself first: quiet jobs go by priority, then id",
             next->id);
         return;
     }
@@ -339,7 +341,8 @@ static void why_line(struct sched *s, struct rows *rows, struct node *n, int64_t
     else if (held.head && (others_met || held.head == n))
         say_reservation(say_row(rows, "reservation", false), n, &held, now_us);
     else if (others_met)
-        say(say_row(rows, "reservation", false), "too many different jobs that wait are ahead of it");
+        say(say_row(rows, "reservation", false),
+            "too many different jobs that wait are ahead of it");
     sched_take_back(s);
 }
 
@@ -359,8 +362,8 @@ size_t sched_why(struct sched *s, const struct job *j, int64_t now_us,
     why_resources(s, &rows, n);
     why_quiet(s, &rows, n, now_us);
     if (n->verdict == SCHED_WAIT_TIMED_OUT)
-        say(say_row(&rows, "max_wait", false), "it waited longer than its max_wait of %" PRId64 " s",
-            j->max_wait_s);
+        say(say_row(&rows, "max_wait", false),
+            "it waited longer than its max_wait of %" PRId64 " s", j->max_wait_s);
     bool may = n->place == PLACE_READY || n->place == PLACE_QUIET;
     if (may && !s->paused && !s->n_quiet_runs && !sched_lane_blocked(n->lane) &&
         !sched_team_full(n->team))

@@ -23,17 +23,15 @@ struct bench {
     int64_t now_us;
     struct job *jobs[256];
     int n;
-    struct sched_lease lease[256]; /* by job id */
+    struct sched_lease lease[257]; /* by job id */
+    int64_t began_us[257];
     char log[4096]; /* "+1 -2(3)": started 1; 2 ended undecided because of 3 */
 };
 
 static inline void bench_open(struct bench *b, int cpus)
 {
-    const struct sched_config c = {.cpus = cpus,
-                                   .memory_mib = 1000,
-                                   .ports = 4,
-                                   .ageing_us = 60 * S,
-                                   .backfill_depth = 100};
+    const struct sched_config c = {
+        .cpus = cpus, .memory_mib = 1000, .ports = 4, .ageing_us = 60 * S, .backfill_depth = 100};
     memset(b, 0, sizeof *b);
     b->s = sched_new(&c);
     b->now_us = 1000000 * S;
@@ -111,6 +109,7 @@ static inline void bench_apply(struct bench *b, const struct sched_decision *d)
         bench_note(b, '+', j->id, 0);
         bench_move(j, JOB_RUNNING, b->now_us);
         b->lease[j->id] = d->lease;
+        b->began_us[j->id] = b->now_us;
         sched_started(b->s, j, &d->lease, b->now_us);
         break;
     case SCHED_DEP_FAILED:

@@ -78,6 +78,27 @@ static void service_becomes_ready(void **state)
     bench_close(&b);
 }
 
+static void service_that_runs_again_is_awaited_again(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_open(&b, 1);
+    struct job *service = bench_job(&b), *user = bench_job(&b);
+    service->kind = KIND_SERVICE;
+    bench_after(user, 1, AFTER_READY);
+    bench_add(&b, service);
+    bench_add(&b, user);
+    assert_string_equal(bench_go(&b), "+1");
+    sched_settle(b.s, NULL, 1, JOB_RUNNING, true);
+    assert_true(user->after[0].met);
+    sched_ended(b.s, service); /* its retry */
+    bench_move(service, JOB_QUEUED, b.now_us);
+    bench_add(&b, service);
+    assert_false(user->after[0].met);
+    assert_string_equal(bench_go(&b), "+1");
+    bench_close(&b);
+}
+
 static void several_and_chains(void **state)
 {
     struct bench b;
@@ -262,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_end_by_every_when),
         cmocka_unit_test(service_becomes_ready),
+        cmocka_unit_test(service_that_runs_again_is_awaited_again),
         cmocka_unit_test(several_and_chains),
         cmocka_unit_test(held_jobs_are_told_too),
         cmocka_unit_test(met_stays_met),

@@ -161,9 +161,10 @@ static void drained_cards_wait_without_blocking(void **state)
     with_gpus(&b, 1, NULL, 0);
     bench_cpus(&b, 1, 100000);
     assert_string_equal(bench_go(&b), "+2 +3");
-    bench_why(&b, b.jobs[0], "gpus", false,
-              "needs 2 gpus, 0 of 2 are free; job 2 holds one or more; 1 out of use, GPU-0: drained "
-              "by ada");
+    bench_why(
+        &b, b.jobs[0], "gpus", false,
+        "needs 2 gpus, 0 of 2 are free; job 2 holds one or more; 1 out of use, GPU-0: drained "
+        "by ada");
     bench_end(&b, b.jobs[1], JOB_SUCCEEDED);
     bench_end(&b, b.jobs[2], JOB_SUCCEEDED);
     table[0].available = true;
@@ -289,6 +290,32 @@ static void cards_are_reserved_too(void **state)
     bench_close(&b);
 }
 
+/* A wide, unloved job against a flood that never ends: ageing, then the reservation, bring it in.
+ */
+static void nothing_starves(void **state)
+{
+    struct bench b;
+    int64_t began;
+    (void)state;
+    bench_open(&b, 2);
+    struct job *wide = bench_job(&b);
+    wide->needs.cpus = 2;
+    wide->priority = -10;
+    bench_add(&b, wide);
+    began = b.now_us;
+    for (int i = 0; i < 200 && wide->state == JOB_QUEUED; i++) {
+        bench_cpus(&b, 1, 60);
+        bench_go(&b);
+        b.now_us += 30 * S; /* two run at any time, each for its whole minute */
+        for (int k = 1; k < b.n; k++)
+            if (b.jobs[k]->state == JOB_RUNNING && b.now_us - b.began_us[b.jobs[k]->id] >= 60 * S)
+                bench_end(&b, b.jobs[k], JOB_SUCCEEDED);
+    }
+    assert_int_equal(wide->state, JOB_RUNNING);
+    assert_in_range((b.now_us - began) / S, 10 * 60, 10 * 60 + 120); /* 10 points x 60 s */
+    bench_close(&b);
+}
+
 static void what_can_never_fit_reserves_nothing(void **state)
 {
     struct bench b;
@@ -333,6 +360,7 @@ int main(void)
         cmocka_unit_test(shared_cards),
         cmocka_unit_test(later_jobs_do_not_delay_the_head),
         cmocka_unit_test(cards_are_reserved_too),
+        cmocka_unit_test(nothing_starves),
         cmocka_unit_test(what_can_never_fit_reserves_nothing),
         cmocka_unit_test(what_runs_runs),
     };
