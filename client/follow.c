@@ -18,7 +18,8 @@
 #include "internal.h"
 #include "sse.h"
 
-#define POLL_MS        1000 /* between two looks at JOB without an event feed */
+#define POLL_MS        1000  /* between two looks at JOB without an event feed */
+#define LOOK_AGAIN_MS  15000 /* the same with one: an event that was missed costs no more */
 #define BACKOFF_MIN_MS 150
 #define BACKOFF_MAX_MS 2000
 #define GIVE_UP_MS     300000
@@ -147,7 +148,8 @@ static const json_t *find_attempt(const struct follow *fw, enum pick how, int64_
 static void on_event(void *ctx, const char *event, const char *data, size_t len)
 {
     struct follow *fw = ctx;
-    if (strcmp(event, "resync") == 0)
+    /* Before the first JOB is here its answer may already be older than this event. */
+    if (strcmp(event, "resync") == 0 || fw->job == NULL)
         job_moved(fw);
     json_t *json = strcmp(event, "job") == 0 || strcmp(event, "attempt") == 0
                        ? json_loadb(data, len, 0, NULL)
@@ -158,8 +160,9 @@ static void on_event(void *ctx, const char *event, const char *data, size_t len)
         return;
     }
     if (event[0] == 'j') {
-        if (strcmp(state_of(json), state_of(fw->job)) != 0)
-            job_moved(fw);
+        bool waiting = fw->f->on_log != NULL && fw->x[X_LOG].easy == NULL;
+        if (waiting || strcmp(state_of(json), state_of(fw->job)) != 0)
+            job_moved(fw); /* a new attempt does not always change the job's state */
         json_object_update(fw->job, json); /* lists carry no attempts: those stay */
     } else {
         const json_t *known =
@@ -350,8 +353,8 @@ static void got_job(struct follow *fw, struct xfer *x)
     tell_job(fw);
     if (fw->job_stale)
         want(fw, X_JOB, 0);
-    else if (fw->no_feed)
-        want(fw, X_JOB, POLL_MS);
+    else
+        want(fw, X_JOB, fw->no_feed ? POLL_MS : LOOK_AGAIN_MS);
 }
 
 static bool passing_trouble(long status)
