@@ -39,7 +39,7 @@ struct watch {
     enum watch_state state;
     int pidfd;        /* -1 = none */
     uv_poll_t *poll;  /* on pidfd; freed when uv has closed it */
-    bool stop_wanted; /* until cail-run is known */
+    bool stop_wanted; /* sent again to a cail-run that turns out to be another one than ours */
     int64_t stop_grace_ms;
     bool told_started;
     int64_t claimed_at_us; /* 0 = no claim seen */
@@ -273,12 +273,12 @@ static void hunt(struct watch *w, const char *cgroup)
 
 /* --- following a living cail-run --- */
 
-static void send_stop(struct watch *w, int64_t grace_ms)
+static void send_stop(struct watch *w)
 {
     char path[CAIL_PATH_MAX];
     CLEANUP(str_done) struct str text = STR_INIT;
     struct cail_err err;
-    attempt_control_encode(w->ref.token, &(struct attempt_control){grace_ms}, &text);
+    attempt_control_encode(w->ref.token, &(struct attempt_control){w->stop_grace_ms}, &text);
     snprintf(path, sizeof path, "%s/" ATTEMPT_CONTROL_FILE, w->ref.dir);
     int sig = SIGUSR1;
     if (fsx_write_atomic(path, text.p, text.len, 0600, false, &err)) {
@@ -321,7 +321,7 @@ static bool watch_poll(struct watch *w, int pidfd)
     if (uv_poll_start(poll, UV_READABLE, on_pidfd))
         log_bug(__FILE__, __LINE__, "uv_poll_start");
     if (w->stop_wanted)
-        send_stop(w, w->stop_grace_ms);
+        send_stop(w);
     return true;
 }
 
@@ -511,12 +511,11 @@ static void local_stop(struct exec *x, int64_t attempt_id, int64_t grace_ms)
     struct watch *w = watch_find(x, attempt_id);
     if (!w)
         return;
-    if (w->state == WATCH_ALIVE) {
-        send_stop(w, grace_ms);
-    } else if (!w->stop_wanted || grace_ms < w->stop_grace_ms) {
+    if (!w->stop_wanted || grace_ms < w->stop_grace_ms)
         w->stop_grace_ms = grace_ms;
-        w->stop_wanted = true;
-    }
+    w->stop_wanted = true;
+    if (w->state == WATCH_ALIVE)
+        send_stop(w);
 }
 
 static enum exec_adopted local_adopt(struct exec *x, const struct exec_ref *ref)

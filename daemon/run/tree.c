@@ -67,16 +67,39 @@ static void add_children(pid_t pid, struct pids *to)
     closedir(d);
 }
 
+/* Breadth first. */
+static void list_tree(struct pids *p)
+{
+    p->n = 0;
+    add_children(getpid(), p);
+    for (size_t i = 0; i < p->n; i++)
+        add_children(p->list[i], p);
+}
+
 /* A pid that was listed may be gone and, after a wrap of all pids within these microseconds, be
  * another's; our direct children cannot, for they stay until we reap them. */
-void tree_signal(int sig)
+void tree_terminate(void)
+{
+    struct pids p = {0};
+    size_t before;
+    int passes = 0;
+    do { /* again while it changes: who is given a new parent meanwhile is in neither list */
+        before = p.n;
+        list_tree(&p);
+    } while (p.n != before && ++passes < 8);
+    for (size_t i = 0; i < p.n; i++) {
+        kill(p.list[i], SIGTERM);
+        kill(p.list[i], SIGCONT);
+    }
+    free(p.list);
+}
+
+void tree_kill(void)
 {
     struct pids p = {0};
     add_children(getpid(), &p);
     for (size_t i = 0; i < p.n; i++) {
-        kill(p.list[i], sig);
-        if (sig == SIGTERM)
-            kill(p.list[i], SIGCONT);
+        kill(p.list[i], SIGKILL);
         add_children(p.list[i], &p);
     }
     free(p.list);
@@ -102,9 +125,8 @@ void tree_list(char *out, size_t size)
     struct pids p = {0};
     size_t at = 0;
     out[0] = 0;
-    add_children(getpid(), &p);
+    list_tree(&p);
     for (size_t i = 0; i < p.n; i++) {
-        add_children(p.list[i], &p);
         if (is_zombie(p.list[i]))
             continue;
         char one[16];

@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Send sig to every descendant, each parent before its children are listed: a process that has a
- * fatal signal pending completes no fork, so KILL passes converge. TERM is followed by CONT, or a
- * stopped process would never act on it. */
-void tree_signal(int sig);
+/* TERM to every descendant, then CONT, or a stopped one would never act on it. Listed first and
+ * signalled then: a parent that dies of it would hide its children, and what a dying shell still
+ * starts to clean up is not disturbed. */
+void tree_terminate(void);
+/* KILL to every descendant, each before its children are listed: a process that has a fatal signal
+ * pending completes no fork, so repeated passes converge. */
+void tree_kill(void);
 /* The living descendants as "pid pid", cut at a pid. "" = none. */
 void tree_list(char *out, size_t size);
 

@@ -31,7 +31,7 @@ static void go_kill(struct watch *w)
     w->stage = WATCH_KILLED;
     w->act_us = clock_mono_us() + GIVE_UP_US;
     cgroup_kill(w->cgroup);
-    tree_signal(SIGKILL);
+    tree_kill();
 }
 
 /* A second request may shorten the grace, never lengthen it. */
@@ -52,7 +52,7 @@ static void go_stop(struct watch *w, int cause, int64_t grace_ms)
     w->stage = WATCH_TERMED;
     w->act_us = at_us;
     w->cause = cause;
-    tree_signal(SIGTERM);
+    tree_terminate();
 }
 
 static void read_control(struct watch *w)
@@ -147,7 +147,7 @@ static bool act(struct watch *w, int64_t now)
     case WATCH_KILLED:
         if (now >= w->act_us)
             return false;
-        tree_signal(SIGKILL);
+        tree_kill();
         return true;
     }
     return true;
