@@ -235,6 +235,7 @@ def problem(status, code, title, detail=None, hint=None, errors=None):
 def make_handler(daemon):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_):
             pass
