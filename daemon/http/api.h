@@ -85,8 +85,8 @@ void job_reply(struct api *api, const struct found *f, struct http_reply *reply)
 /* One sentence on why a job does not run, or how it ended. Pure. */
 void why_summary(const struct job *j, const struct sched_constraint *c, size_t n, struct str *out);
 
-/* The queue as a text table. */
-void queue_text(struct api *api, struct str *out);
+/* The queue as a text table of at most max jobs. */
+void queue_text(struct api *api, size_t max, struct str *out);
 /* A bash script that runs the job again. Pure. spec is the job's, read. */
 struct job_spec;
 void repro_script(const struct job *j, const struct job_spec *spec, const struct attempt *last,

@@ -93,7 +93,7 @@ static void queue_reply(struct api *api, struct http_reply *reply)
     api_from_memory(api, reply);
 }
 
-void queue_text(struct api *api, struct str *out)
+void queue_text(struct api *api, size_t max, struct str *out)
 {
     static const enum job_state shown[] = {JOB_RUNNING, JOB_QUEUED, JOB_HELD};
     struct sched_usage u;
@@ -111,7 +111,9 @@ void queue_text(struct api *api, struct str *out)
     }
     if (n)
         str_addc(out, '\n');
-    text_jobs(out, all, n, clock_wall_us());
+    text_jobs(out, all, n < max ? n : max, clock_wall_us());
+    if (n > max)
+        str_addf(out, "and %s%zu more\n", n >= SHOWN_MAX ? "at least " : "", n - max);
 }
 
 API_SERVE(api_queue)
@@ -125,7 +127,7 @@ API_SERVE(api_queue)
         queue_reply(api, reply);
         return 0;
     }
-    queue_text(api, &reply->body);
+    queue_text(api, SIZE_MAX, &reply->body);
     api_text(reply);
     api_from_memory(api, reply);
     return 0;

@@ -70,7 +70,7 @@ void page_result_row(struct str *out, const struct result *r, int64_t job)
 
 /* --- the list --- */
 
-enum { METRIC_JOBS_MAX = 5, METRICS_EACH = 12 };
+enum { METRIC_JOBS_MAX = 5, METRICS_EACH = 12, FRONT_JOBS_MAX = 20 };
 
 /* The list, and the metrics of the newest benchmarks in it. */
 struct front_loaded {
@@ -190,7 +190,7 @@ static void front_text(struct api *api, struct http_reply *reply)
     const struct sched_gpu *gpus;
     size_t n = sched_gpus(engine_sched(api->engine), &gpus);
     str_adds(out, "cail: ");
-    queue_text(api, out);
+    queue_text(api, FRONT_JOBS_MAX, out);
     str_addc(out, '\n');
     text_gpus(out, gpus, n);
     str_addc(out, '\n');

@@ -117,8 +117,8 @@ void text_how(struct str *out, const char *url)
 {
     str_addf(out,
              "Queue a build:    curl %s/jobs -d recipe=setup-llvm -d params.targets=FileCheck\n"
-             "Queue a script:   curl %s/jobs -H 'Content-Type: text/x-shellscript' "
-             "--data-binary @nightly.sh\n"
+             "Queue a script:   curl %s/jobs --data-binary @nightly.sh \\\n"
+             "                       -H 'Content-Type: text/x-shellscript'\n"
              "Wait for its end: curl '%s/jobs/1?wait=300'\n"
              "Read its log:     curl '%s/jobs/1/log?follow=1'\n"
              "All there is:     curl %s/openapi.json\n",
