@@ -76,12 +76,12 @@ void job_summary(const json_t *job)
         cail_buf_addf(&b, " in %s", fmt_duration(to - from, took));
     if (json_is_true(json_object_get(job, "cached")))
         cail_buf_adds(&b, ", from the build cache");
-    if (js_int(job, "signal", 0) > 0)
+    if (reason[0] != '\0')
+        cail_buf_addf(&b, ": %s", reason);
+    else if (js_int(job, "signal", 0) > 0)
         cail_buf_addf(&b, ", signal %" PRId64, js_int(job, "signal", 0));
     else if (strcmp(state, "failed") == 0 && js_int(job, "exit_code", -1) >= 0)
         cail_buf_addf(&b, ", exit code %" PRId64, js_int(job, "exit_code", 0));
-    if (reason[0] != '\0')
-        cail_buf_addf(&b, ": %s", reason);
     cail_buf_addc(&b, '\n');
     char *line = cli_take(&b);
     term_puts(STDERR_FILENO, line);

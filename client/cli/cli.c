@@ -98,8 +98,11 @@ static void say_errors(const json_t *errors)
 int cli_failed(const struct cli *cli)
 {
     int code = cail_exit_code(cli->c);
-    char *message = term_clean(cail_message(cli->c));
     struct cail_problem p = cail_problem(cli->c);
+    /* With one bad field the detail is what stands at the field. */
+    bool said = p.detail[0] != '\0' &&
+                strcmp(p.detail, js_text(json_array_get(p.errors, 0), "detail")) == 0;
+    char *message = term_clean(said ? p.title : cail_message(cli->c));
     cli_say("%s", message);
     say_errors(p.errors);
     const char *next = p.hint;

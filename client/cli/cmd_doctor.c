@@ -113,7 +113,8 @@ static void check_sqlite(struct doctor *d, const json_t *version)
                "connection only, which it cannot strike: let no other program write to its file",
                sqlite);
     else
-        report(d, FINE, "sqlite", NULL, "%s", sqlite);
+        report(d, sqlite[0] != '\0' ? FINE : NOTE, "sqlite", NULL, "%s",
+               sqlite[0] != '\0' ? sqlite : "the daemon does not say its version");
 }
 
 static bool disk_is_low(const json_t *env)
@@ -160,7 +161,9 @@ static void check_env(struct doctor *d)
     struct cail_reply r;
     char size[FMT_MAX];
     if (cail_call(d->cli->c, "GET", "/env", NULL, &r) != CAIL_OK) {
-        report(d, FAILURE, "env", NULL, "%s", cail_message(d->cli->c));
+        const char *hint = cail_problem(d->cli->c).hint;
+        report(d, FAILURE, "env", hint[0] != '\0' ? hint : "the daemon's own log says more", "%s",
+               cail_message(d->cli->c));
         return;
     }
     bool low = disk_is_low(r.json);

@@ -377,14 +377,17 @@ int cmd_version(struct cli *cli)
         r.len = strlen(r.text);
         cli_print_json(&r);
     } else {
-        char *version = clean_member(r.json, "version"), *sqlite = clean_member(r.json, "sqlite");
-        char *mhd = clean_member(r.json, "libmicrohttpd"), *uv = clean_member(r.json, "libuv");
-        out("cail-d %s at %s (SQLite %s, libmicrohttpd %s, libuv %s)\n", version,
-            cail_where(cli->c), sqlite, mhd, uv);
+        static const char *const parts[] = {"sqlite", "libmicrohttpd", "libuv"};
+        char *version = clean_member(r.json, "version");
+        out("cail-d %s at %s", version, cail_where(cli->c));
         free(version);
-        free(sqlite);
-        free(mhd);
-        free(uv);
+        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+            char *one = clean_member(r.json, parts[i]);
+            if (one[0] != '\0')
+                out(", %s %s", parts[i], one);
+            free(one);
+        }
+        out("\n");
     }
     cail_reply_done(&r);
     return 0;

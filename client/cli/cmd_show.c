@@ -229,7 +229,7 @@ int cmd_why(struct cli *cli)
     struct cail_buf b = CAIL_BUF_INIT;
     char *state = term_clean(js_text(r.json, "state")),
          *why = term_clean(js_text(r.json, "summary"));
-    cail_buf_addf(&b, "job %" PRId64 " is %s: %s\n", id, state, why);
+    cail_buf_addf(&b, "job %" PRId64 ", %s: %s\n", id, state, why);
     if (js_int(r.json, "position", 0) > 0)
         cail_buf_addf(&b, "place %" PRId64 " in the queue\n", js_int(r.json, "position", 0));
     char *text = cli_take(&b);

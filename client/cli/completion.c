@@ -9,8 +9,9 @@
 #include "term.h"
 #include "verbs.h"
 
-#define CANDIDATES_TIMEOUT_MS 2000 /* whoever presses TAB does not want to wait for a dead daemon  \
-                                    */
+#define CANDIDATES_TIMEOUT_MS                                                                      \
+    2000 /* whoever presses TAB does not want to wait for a dead daemon                            \
+          */
 
 static const char states[] =
 #define X(sym, word, terminal) word " "

@@ -147,6 +147,8 @@ const char *fmt_duration(int64_t ms, char out[FMT_MAX])
     int64_t s = ms / 1000;
     if (ms < 0)
         snprintf(out, FMT_MAX, "-");
+    else if (ms < 1000)
+        snprintf(out, FMT_MAX, "%" PRId64 "ms", ms);
     else if (ms < 10000)
         snprintf(out, FMT_MAX, "%" PRId64 ".%" PRId64 "s", s, ms % 1000 / 100);
     else if (s < 60)

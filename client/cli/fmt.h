@@ -22,7 +22,8 @@ int64_t fmt_now_ms(void);
 /* ms since 1970 as RFC 3339 UTC. */
 const char *fmt_time(int64_t at_ms, char out[FMT_MAX]);
 
-const char *fmt_duration(int64_t ms, char out[FMT_MAX]); /* "0.4s" "12s" "3m20s" "2h05m" "3d04h" */
+const char *fmt_duration(int64_t ms,
+                         char out[FMT_MAX]); /* "40ms" "2.4s" "12s" "3m20s" "2h05m" "3d04h" */
 const char *fmt_age(const char *rfc3339, char out[FMT_MAX]); /* "5s" ... "4d"; "-" = no time */
 const char *fmt_bytes(int64_t bytes, char out[FMT_MAX]);     /* "1.2 GiB" */
 const char *fmt_number(double v, char out[FMT_MAX]);         /* up to 6 digits that matter */

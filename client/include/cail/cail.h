@@ -84,7 +84,7 @@ int cail_call(struct cail *c, const char *method, const char *path, const json_t
               struct cail_reply *ret);
 /* Milliseconds the next calls may take; 0 = the default of 60 s. */
 void cail_set_timeout_ms(struct cail *c, long timeout_ms);
-/* printf, then %-encode nothing: for ids and fixed words. Caller frees; NULL = no memory. */
+/* printf into a new string, for paths of ids and fixed words. Caller frees; NULL = no memory. */
 char *cail_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* One path part or query value, %-encoded. Caller frees; NULL = no memory. */
 char *cail_encode(const char *text);
