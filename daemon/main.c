@@ -17,9 +17,9 @@
 #include "base/log.h"
 #include "config.h"
 #include "engine/engine.h"
-#include "http/api.h"
 #include "http/routes.h"
 #include "http/server.h"
+#include "store/store.h"
 
 enum { EXIT_STORE = 74, EXIT_SETUP = 78 }; /* sysexits.h: EX_IOERR, EX_CONFIG */
 
@@ -148,6 +148,8 @@ static int open_server(struct daemon *d, int ports[4], struct cail_err *err)
 {
     const struct config *c = &d->config;
     d->api.engine = d->engine;
+    d->api.sqlite_version = store_library_version();
+    d->api.libmicrohttpd_version = http_library_version();
     struct http_config hc = {
         .routes = http_routes,
         .n_routes = n_http_routes,
@@ -220,6 +222,7 @@ static void server_stopped(void *arg)
 {
     struct daemon *d = arg;
     d->server = NULL;
+    api_done(&d->api);
     uv_close((uv_handle_t *)&d->on_term, NULL);
     uv_close((uv_handle_t *)&d->on_int, NULL);
     uv_stop(&d->loop);

@@ -356,6 +356,11 @@ void http_server_stop(struct http_server *s, void (*done)(void *arg), void *arg)
 
 /* -- figures --------------------------------------------------------------------------------- */
 
+const char *http_library_version(void)
+{
+    return MHD_get_version();
+}
+
 void http_server_stats(const struct http_server *s, struct http_stats *ret)
 {
     *ret = (struct http_stats){.requests = s->requests,

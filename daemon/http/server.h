@@ -83,4 +83,7 @@ struct http_stats {
 };
 void http_server_stats(const struct http_server *s, struct http_stats *ret);
 
+/* Version of libmicrohttpd as it is at run time; static. */
+const char *http_library_version(void);
+
 #endif

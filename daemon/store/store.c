@@ -128,6 +128,11 @@ bool store_is_idle(const struct store *s)
     return !s->committing;
 }
 
+const char *store_library_version(void)
+{
+    return sqlite3_libversion();
+}
+
 void store_stats(struct store *s, struct store_stats *ret)
 {
     pthread_mutex_lock(&s->mutex);

@@ -170,5 +170,7 @@ struct store_stats {
     bool waits_for_space; /* a batch is held up by a full disk */
 };
 void store_stats(struct store *s, struct store_stats *ret);
+/* Version of SQLite as it is at run time; static. */
+const char *store_library_version(void);
 
 #endif

@@ -7,7 +7,7 @@ preflight_lack() { PREFLIGHT_LACKS+=("$1"); }
 # A parameter that bears the tool's name and holds a path (mlir_opt=/opt/bin/mlir-opt) is the tool.
 preflight_path() {
     local var="CAIL_PARAM_${1^^}"
-    var=${var//-/_}
+    var=${var//[^A-Z0-9_]/_}
     if [[ ${!var-} == /* ]]; then
         [[ -x ${!var} && ! -d ${!var} ]] && printf '%s' "${!var}"
     else

@@ -284,8 +284,10 @@ def test_preflight_names_all_that_is_missing_at_once(job, fake):
 
 def test_preflight_lets_pass_what_is_there(job, fake):
     fake("cmake", "echo cmake version 3.20.0")
+    fake("g++", "echo 'g++ (Debian 12.2.0-14) 12.2.0'")  # a name that is no shell variable
     code, log = job.step("say ran", PATH=fake.path, CAIL_DISK_MIB=1,
-                         CAIL_REQUIRES="cmake 3.20 cmake required\ngone 1 gone optional\n")
+                         CAIL_REQUIRES="cmake 3.20 cmake required\ng++ 7.4 g++ required\n"
+                         "gone 1 gone optional\n")
     assert (code, log) == (0, "ran\n")
 
 
