@@ -103,6 +103,16 @@ static const struct job *first_in_line(const struct world *w)
     return quiet && (!first || w_before(quiet, first)) ? quiet : first;
 }
 
+static bool strangers_run(const struct world *w, const struct job *j)
+{
+    bool reached[W_JOBS] = {false};
+    w_reach(w, j->id, reached);
+    for (int i = 1; i <= w->n; i++)
+        if (w->job[i].running && !reached[i])
+            return true;
+    return false;
+}
+
 /* The place of the first in line is never put off by those behind it: not in one decide, and not
  * from one to the next while what it was promised on still stands. */
 static void judge_line(struct world *w, bool one_round, bool disturbed)
@@ -112,6 +122,11 @@ static void judge_line(struct world *w, bool one_round, bool disturbed)
     for (int i = 1; head && i <= w->n; i++)
         if (w->job[i].running && w->job[i].started_in == w->event && w_before(w->job[i].j, head))
             disturbed = true;
+    if (head && !w_limited(w, head, NOW)) { /* then it was not for want of a start */
+        struct rest r = w_rest(w);
+        CHECK(w_is_quiet(head) ? strangers_run(w, head)
+                               : !rest_fits(w, &r, head, w_cpus(w, head)));
+    }
     if (head && one_round)
         CHECK(at <= room_at(w, head, true));
     if (head && head->id == w->head && one_round && !disturbed)

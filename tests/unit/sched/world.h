@@ -348,6 +348,17 @@ static void w_judge_rest(const struct world *w)
     }
 }
 
+/* One thing it waits for, on the job that is blamed, can no longer be. */
+static void w_judge_dep_failed(const struct world *w, const struct job *j, int64_t blamed)
+{
+    const struct job *on = w->job[blamed].j;
+    bool never = false;
+    for (int i = 0; i < j->n_after; i++)
+        never = never || (j->after[i].job == blamed && !w->job[j->id].met[i] &&
+                          !w_satisfies(on, j->after[i].when));
+    CHECK(never && job_state_is_terminal(on->state));
+}
+
 static void w_apply(struct world *w, const struct sched_decision *d)
 {
     struct wjob *x = &w->job[d->job->id];
@@ -366,6 +377,7 @@ static void w_apply(struct world *w, const struct sched_decision *d)
         w_judge_rest(w);
         break;
     case SCHED_DEP_FAILED:
+        w_judge_dep_failed(w, x->j, d->blocker);
         w_finish(w, x, JOB_DEP_FAILED);
         break;
     case SCHED_WAIT_TIMED_OUT:
