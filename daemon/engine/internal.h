@@ -12,7 +12,9 @@
  *   catalogue.c  recipes on disk
  *   feed.c       live events
  *   keep.c       retention
- *   engine.c     opening, loading, adopting, closing */
+ *   load.c       rows become memory; adopting; loading anew after a failed commit
+ *   loop.c       the hooks in the loop: turns and timers
+ *   engine.c     opening, closing, small questions */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
@@ -224,6 +226,19 @@ struct feed *feed_new(void);
 void feed_free(struct feed *f);
 bool feed_has_readers(const struct feed *f);
 void feed_push(struct feed *f, const char *name, int64_t job, const char *data, size_t len);
+
+/* load.c */
+int load_open_store(struct engine *e, struct cail_err *err) NODISCARD;
+/* Scheduler, executor and every row; adopts what runs. */
+int load_all(struct engine *e, struct cail_err *err) NODISCARD;
+void load_drop_all(struct engine *e);
+/* A COMMIT failed: tell who waits, drop all, load from the file. A second time is fatal. */
+void load_anew(struct engine *e);
+
+/* loop.c */
+void loop_init(struct engine *e); /* handles exist: completions of the store can wake the loop */
+void loop_run(struct engine *e);  /* hooks and timers run */
+void loop_close(struct engine *e);
 
 /* keep.c */
 void keep_tick(struct engine *e);
