@@ -35,6 +35,20 @@ function(daemon_program name)
   target_link_libraries(${name} PRIVATE ${ARGN} m)
 endfunction()
 
+# With musl where it is installed (Debian: musl-tools): a start costs 0.15 ms against 0.6 ms and
+# more with glibc, whose start-up asks the CPU for its caches, and a hypervisor traps each question.
+function(link_musl target)
+  find_file(MUSL_SPECS musl-gcc.specs
+    PATHS /usr/lib/${CMAKE_SYSTEM_PROCESSOR}-linux-musl NO_DEFAULT_PATH)
+  if(NOT MUSL_SPECS OR NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    return()
+  endif()
+  # musl has no kernel headers of its own; nothing else is taken from the system's folders.
+  target_compile_options(${target} PRIVATE -specs=${MUSL_SPECS}
+    "SHELL:-idirafter /usr/include" "SHELL:-idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}")
+  target_link_options(${target} PRIVATE -specs=${MUSL_SPECS})
+endfunction()
+
 # A helper outlives the daemon, so it must not depend on a library that an upgrade replaces.
 function(helper_program name folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
@@ -53,6 +67,7 @@ function(helper_program name folder)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   if(CAIL_STATIC_RUN)
     target_link_options(${name} PRIVATE -static)
+    link_musl(${name})
   endif()
 endfunction()
 

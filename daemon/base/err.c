@@ -57,10 +57,9 @@ int err_set_errno(struct cail_err *err, enum cail_code code, int sys_errno, cons
     va_end(ap);
     if (err) {
         size_t n = strlen(err->text);
-        char why[80];
         err->sys_errno = sys_errno;
-        snprintf(err->text + n, sizeof err->text - n, ": %s",
-                 strerror_r(sys_errno, why, sizeof why));
+        /* strerror is thread-safe in glibc >= 2.32 and musl; strerror_r has two signatures. */
+        snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(sys_errno));
     }
     return (int)code;
 }

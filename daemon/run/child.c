@@ -82,7 +82,7 @@ static void set_files(const struct child_plan *p)
 {
     if (dup2(p->stdin_fd, 0) < 0 || dup2(p->out_fd, 1) < 0 || dup2(p->out_fd, 2) < 0)
         fail("set up files");
-    close_range(3, ~0u, 0);
+    syscall(SYS_close_range, 3, ~0u, 0);
 }
 
 /* PATH of the job's own environment, not of ours. */
