@@ -124,6 +124,19 @@ int fsx_mkdirs(const char *path, mode_t mode, struct cail_err *err)
 /* Calls itself once a folder level; a tree deeper than this is refused, not followed. */
 enum { TREE_DEPTH_MAX = 512 };
 
+/* A job may have left a folder that its own user may not read or change. */
+static int open_folder(int parent, const char *name, mode_t mode)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(parent, name, flags);
+    if (fd < 0 && errno == EACCES &&
+        !fchmodat(parent, name, (mode & 07777) | S_IRWXU, AT_SYMLINK_NOFOLLOW))
+        fd = openat(parent, name, flags);
+    if (fd >= 0)
+        (void)fchmod(fd, (mode & 07777) | S_IRWXU);
+    return fd;
+}
+
 static int remove_in(int parent, const char *name, dev_t dev, int depth)
 {
     struct stat st;
@@ -135,10 +148,9 @@ static int remove_in(int parent, const char *name, dev_t dev, int depth)
         errno = EXDEV;
         return -1;
     }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_folder(parent, name, st.st_mode);
     if (fd < 0)
         return -1;
-    (void)fchmod(fd, st.st_mode | S_IRWXU); /* a job may have left a folder it cannot enter */
     DIR *d = fdopendir(fd);
     if (!d) {
         close(fd);

@@ -81,14 +81,19 @@ static int literal(const char **p, char c)
     return 0;
 }
 
-static int64_t fraction_us(const char **p)
+/* ".123", cut to microseconds; nothing is 0; a dot alone is an error. */
+static int fraction(const char **p, int64_t *ret_us)
 {
     int64_t us = 0, unit = 100000;
-    if (**p != '.')
-        return 0;
-    for (++*p; **p >= '0' && **p <= '9'; ++*p, unit /= 10)
-        us += (**p - '0') * unit;
-    return us;
+    const char *first = *p + 1;
+    if (**p == '.') {
+        for (++*p; **p >= '0' && **p <= '9'; ++*p, unit /= 10)
+            us += (**p - '0') * unit;
+        if (*p == first)
+            return -1;
+    }
+    *ret_us = us;
+    return 0;
 }
 
 static int offset_s(const char **p, int *ret)
@@ -119,10 +124,14 @@ int ftime_parse(const char *text, int64_t *ret_us)
     if (digits(&p, 2, 0, 23, &h) || literal(&p, ':') || digits(&p, 2, 0, 59, &mi) ||
         literal(&p, ':') || digits(&p, 2, 0, 60, &s))
         return -1;
-    int64_t us = fraction_us(&p);
-    if (offset_s(&p, &off) || *p)
+    int64_t us;
+    if (fraction(&p, &us) || offset_s(&p, &off) || *p)
         return -1;
     int64_t days = days_from_civil(y, mo, d);
+    int y_back, mo_back, d_back;
+    civil_from_days(days, &y_back, &mo_back, &d_back);
+    if (d_back != d) /* 30 February */
+        return -1;
     *ret_us = ((days * 86400 + h * 3600 + mi * 60 + s) - off) * 1000000 + us;
     return 0;
 }
