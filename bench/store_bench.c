@@ -168,7 +168,7 @@ static void timed_check(const char *dir)
 {
     char path[4096];
     struct stat st;
-    sqlite3 *db;
+    sqlite3 *db = NULL;
     struct cail_err err;
     snprintf(path, sizeof path, "%s/cail.db", dir);
     int64_t begun = clock_mono_us();

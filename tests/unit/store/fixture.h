@@ -153,7 +153,7 @@ static UNUSED struct job *fix_job(int64_t id)
     j->state = JOB_QUEUED;
     j->kind = KIND_CHECK;
     j->timeout_s = 3600;
-    j->created_at_us = j->queued_at_us = T0 + id;
+    j->created_at_us = j->queued_at_us = T0 + id % 1000000;
     model_set(&j->name, "true");
     model_set(&j->queue, "default");
     model_set(&j->spec, "{\"run\":[\"true\"]}");
@@ -172,7 +172,7 @@ static UNUSED struct attempt *fix_attempt(int64_t id, int64_t job_id, int32_t nu
     snprintf(a->boot_id, sizeof a->boot_id, "boot");
     model_set(&a->executor, "local");
     model_set(&a->dir, "/nowhere");
-    a->created_at_us = T0 + id;
+    a->created_at_us = T0 + id % 1000000;
     a->granted_cpus = 1;
     return a;
 }
@@ -185,6 +185,16 @@ static UNUSED void fix_put_jobs(struct fix *f, struct store_batch *b, int64_t fr
         store_put_job(b, j, true);
         job_free(j);
     }
+}
+
+/* 1 MiB in one row: fills a WAL fast. */
+static UNUSED void fix_put_mib(struct store_batch *b, int i)
+{
+    char key[20];
+    CLEANUP(mem_freep) char *value = mem_array((1 << 20) + 1, 1);
+    memset(value, 'm', 1 << 20);
+    snprintf(key, sizeof key, "big%d", i);
+    store_put_setting(b, key, value);
 }
 
 /* Everything store_load hands out. */

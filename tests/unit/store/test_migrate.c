@@ -12,7 +12,7 @@ static int64_t ask(const struct fix *f, const char *name, const char *sql)
     char path[300];
     sqlite3 *db;
     struct cail_err err;
-    int64_t n;
+    int64_t n = 0;
     snprintf(path, sizeof path, "%s/%s", f->dir, name);
     if (conn_open(&db, path, NULL, CONN_READ, &err) || conn_int(db, sql, &n, &err))
         fail_msg("%s", err.text);
