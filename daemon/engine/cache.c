@@ -44,14 +44,14 @@ char *cache_dir(struct engine *e, const struct job *j)
     return mem_printf("%s/cache/%s-%.16s", root, j->recipe, key);
 }
 
-/* "source <sha>" among the identity's lines. */
+/* "sha <commit>" among the identity's lines. */
 static char *source_of(const char *identity, size_t len)
 {
     for (const char *p = identity, *end = identity + len; p < end;) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         size_t n = nl ? (size_t)(nl - p) : (size_t)(end - p);
-        if (n > 7 && strncmp(p, "source ", 7) == 0)
-            return mem_strndup(p + 7, n - 7);
+        if (n > 4 && strncmp(p, "sha ", 4) == 0)
+            return mem_strndup(p + 4, n - 4);
         p += n + 1;
     }
     return NULL;

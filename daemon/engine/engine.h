@@ -75,7 +75,7 @@ struct engine_submitted {
     struct group *group;          /* NULL for a single job */
     bool repeated;                /* the Idempotency-Key was seen: nothing was stored */
     int64_t old_job, old_group;   /* then: what it made, perhaps no longer in memory */
-    bool needs_states;            /* E_OK only: `after` names jobs not in memory: call again with their states */
+    bool needs_states; /* E_OK only: `after` names jobs not in memory: call again with their states */
 };
 struct engine_known_states { /* for `after` on jobs that are only rows */
     const int64_t *id;

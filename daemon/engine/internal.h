@@ -207,7 +207,8 @@ enum cache_answer { CACHE_MISS, CACHE_HIT, CACHE_WAIT };
 enum cache_answer cache_look(struct engine *e, struct job *j, int64_t *ret_builder);
 void cache_begin(struct engine *e, struct job *j);  /* its cached step starts */
 void cache_built(struct engine *e, struct job *j, int64_t bytes);
-void cache_abandon(struct engine *e, struct job *j); /* its cached step failed: half-done files stay for a resume */
+/* Its cached step failed: half-done files stay for a resume. */
+void cache_abandon(struct engine *e, struct job *j);
 /* Give the job its key after the step that keys the cache. */
 void cache_set_key(struct engine *e, struct job *j, const char *identity, size_t len);
 /* <build_root>/cache/<recipe>-<key16>; NULL when the job has no key. Caller frees. */
