@@ -26,7 +26,8 @@ struct exec_spec {
     const char *boot_id; /* attempt.boot_id */
     const char *dir;     /* the attempt's folder, absolute; made (0700) by start */
     const char *const *argv; /* NULL-terminated, argv[0] looked up in env's PATH */
-    const char *const *env;  /* NULL-terminated "K=V"; the whole environment of the job */
+    const char *const *env;  /* NULL-terminated "K=V"; the whole environment of the job, but for
+                              * CAIL_ATTEMPT_TOKEN=<token>, which the executor adds */
     const char *cwd;         /* absolute; "" = the attempt's folder */
     const char *stdin_text;  /* NULL = /dev/null; else the job's standard input (a script) */
     size_t stdin_len;
@@ -53,7 +54,9 @@ enum exec_outcome {
 
 struct exec_events {
     void *arg;
-    /* cail-run has claimed and executed the job (or failed to: then ended follows at once). */
+    /* cail-run has claimed and executed the job (or failed to: then ended follows at once). At most
+     * once in the life of an executor and before `ended`; soon also for an attempt that was
+     * adopted or settled, with the time of its claim. Never without a claim. */
     void (*started)(void *arg, int64_t attempt_id, int64_t at_us);
     /* It is over. end is borrowed; for EXEC_LOST only what is known is set. */
     void (*ended)(void *arg, int64_t attempt_id, enum exec_outcome outcome,
@@ -70,7 +73,7 @@ struct exec_ops {
     const char *name;
     int (*open)(struct exec **ret, uv_loop_t *loop, const struct exec_events *events,
                 const char *helper_path /* cail-run */, struct cail_err *err);
-    /* Stop watching and free; what runs, runs on. */
+    /* Stop watching and free; what runs, runs on. Memory goes when the loop has run once more. */
     void (*close)(struct exec *x);
     /* Make the folder, write the spec, spawn. An error means that nothing will ever run for this
      * token (the claim was voided if need be). */

@@ -42,6 +42,7 @@ struct watch {
     bool stop_wanted; /* sent again to a cail-run that turns out to be another one than ours */
     int64_t stop_grace_ms;
     bool told_started;
+    bool owes_started; /* its claim was seen by us, not told by its cail-run; flush tells */
     int64_t claimed_at_us; /* 0 = no claim seen */
     enum exec_outcome outcome; /* DUE */
     struct attempt_end end;    /* DUE */
@@ -58,7 +59,7 @@ struct exec {
     uv_poll_t started_poll;
     uv_async_t later; /* tells what is due */
     uv_timer_t blind; /* runs while n_blind > 0 */
-    int n_blind;
+    int n_blind, n_owed; /* watches that are blind; that owe `started` */
     struct watch *watches; /* hash */
     struct watch *due, **due_end;
     int refs; /* handles being closed and hunts; freed at 0 once closed */
@@ -150,9 +151,16 @@ static void watch_set(struct watch *w, enum watch_state state)
         uv_timer_stop(&x->blind);
 }
 
+static void watch_owe(struct watch *w, bool owes)
+{
+    w->x->n_owed += owes - w->owes_started;
+    w->owes_started = owes;
+}
+
 static void watch_free(struct watch *w)
 {
     watch_set(w, WATCH_ALIVE);
+    watch_owe(w, false);
     watch_unpoll(w);
     HASH_DEL(w->x->watches, w);
     free((char *)w->ref.token);
@@ -166,6 +174,7 @@ static void watch_free(struct watch *w)
 
 static void tell_started(struct watch *w, int64_t at_us)
 {
+    watch_owe(w, false);
     if (w->told_started)
         return;
     w->told_started = true;
@@ -183,10 +192,23 @@ static void watch_due(struct watch *w, enum exec_outcome outcome)
     w->x->due_end = &w->next_due;
 }
 
+static void flush_started(struct exec *x)
+{
+    struct watch *w, *next;
+    HASH_ITER(hh, x->watches, w, next) {
+        if (x->closed || !x->n_owed)
+            return;
+        if (w->owes_started)
+            tell_started(w, w->claimed_at_us);
+    }
+}
+
 /* Callbacks may start, stop and adopt; closing us ends the round. */
 static void flush(struct exec *x)
 {
     x->refs++;
+    if (x->n_owed)
+        flush_started(x);
     while (!x->closed && x->due) {
         struct watch *w = x->due;
         x->due = w->next_due;
@@ -364,8 +386,11 @@ static void go_blind(struct watch *w)
 static void follow(struct watch *w, const struct look *l)
 {
     int pidfd = l->has_claim ? pidfd_open(l->run.claim.pid, 0) : -1;
-    if (pidfd >= 0 && start_of(l->run.claim.pid) == l->run.claim.start && watch_poll(w, pidfd))
+    if (pidfd >= 0 && start_of(l->run.claim.pid) == l->run.claim.start &&
+        watch_poll(w, pidfd)) {
+        watch_owe(w, !w->told_started);
         return;
+    }
     fsx_closep(&pidfd);
     go_blind(w);
 }

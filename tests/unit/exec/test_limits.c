@@ -215,6 +215,24 @@ static void test_flood_costs_no_memory(void **state)
     assert_true(t->end.hole_to - t->end.hole_from > 60 << 20);
 }
 
+static void test_output_that_cannot_be_written(void **state)
+{
+    (void)state;
+    /* As on a full disk: the write fails, the job runs on, the record says what is missing. */
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 65536;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    start_sh(1, "head -c 1000000 /dev/zero; exit 3");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    struct told *t = until_ended(1);
+    assert_int_equal(t->end.exit_code, 3);
+    assert_int_equal(t->end.log_bytes, 1000000);
+    assert_int_equal(t->end.hole_from, 65536);
+    assert_int_equal(t->end.hole_to, 1000000);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
@@ -229,6 +247,7 @@ int main(void)
         T(test_control_of_another),
         T(test_log_cap),
         T(test_flood_costs_no_memory),
+        T(test_output_that_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

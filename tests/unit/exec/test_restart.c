@@ -35,25 +35,36 @@ static int hold_lock(int id)
     return fd;
 }
 
-/* A spec that makes the file `ran`, and a cail-run of our own: its exit status. */
+/* A cail-run of our own. */
+static pid_t spawn_run(const char *dir)
+{
+    pid_t pid = fork();
+    if (!pid) {
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 1);
+        dup2(null, 2);
+        execl(CAIL_BIN_DIR "/cail-run", "cail-run", dir, (char *)NULL);
+        _exit(99);
+    }
+    return pid;
+}
+
+static void write_spec(int id, const struct attempt_spec *s)
+{
+    CLEANUP(str_done) struct str bytes = STR_INIT;
+    attempt_spec_encode(s, &bytes);
+    write_file(id, "spec", bytes.p, bytes.len);
+}
+
+/* One for a job that makes the file `ran`. */
 static pid_t spawn_late(int id)
 {
     static const char *argv[] = {"sh", "-c", ": > ran; exec sleep 1000", NULL};
     static const char *env[] = {"PATH=/usr/bin:/bin", NULL};
     struct attempt_spec s = {.id = id, .token = world->token[id], .cwd = "", .argv = argv,
                              .env = env, .uid = -1, .gid = -1};
-    CLEANUP(str_done) struct str bytes = STR_INIT;
-    attempt_spec_encode(&s, &bytes);
-    write_file(id, "spec", bytes.p, bytes.len);
-    pid_t pid = fork();
-    if (!pid) {
-        int null = open("/dev/null", O_RDWR);
-        dup2(null, 1);
-        dup2(null, 2);
-        execl(CAIL_BIN_DIR "/cail-run", "cail-run", world->dir[id], (char *)NULL);
-        _exit(99);
-    }
-    return pid;
+    write_spec(id, &s);
+    return spawn_run(world->dir[id]);
 }
 
 static int status_of(pid_t pid)
@@ -72,6 +83,8 @@ static void test_adopted(void **state)
     restart();
     world->told[1] = (struct told){0};
     assert_int_equal(adopt(1), EXEC_ADOPTED);
+    assert_int_equal(world->told[1].started, 0); /* never from inside adopt */
+    until_started(1);
     write_file(1, "go", "", 0);
     struct told *t = until_ended(1);
     assert_int_equal(t->started, 1); /* once in each daemon's life */
@@ -305,18 +318,25 @@ static void test_start_while_locked(void **state)
     assert_true(t->outcome == EXEC_EXITED || t->outcome == EXEC_NEVER_STARTED);
 }
 
-/* cail-run with one argument: its exit status. */
 static int run_status(const char *dir)
 {
-    pid_t pid = fork();
-    if (!pid) {
-        int null = open("/dev/null", O_RDWR);
-        dup2(null, 1);
-        dup2(null, 2);
-        execl(CAIL_BIN_DIR "/cail-run", "cail-run", dir, (char *)NULL);
-        _exit(99);
-    }
-    return status_of(pid);
+    return status_of(spawn_run(dir));
+}
+
+static void test_another_user(void **state)
+{
+    (void)state;
+    if (geteuid())
+        skip();
+    static const char *argv[] = {"sh", "-c", "id -u; id -g; id -G; echo x > /dev/stderr", NULL};
+    static const char *env[] = {"PATH=/usr/bin:/bin", NULL};
+    gid_t groups[] = {44};
+    struct attempt_spec s = {.id = 1, .token = world->token[1], .cwd = "/", .argv = argv,
+                             .env = env, .uid = 65534, .gid = 65533, .groups = groups,
+                             .n_groups = 1};
+    write_spec(1, &s);
+    assert_int_equal(run_status(world->dir[1]), 0);
+    assert_log(1, "65534\n65533\n65533 44\nx\n");
 }
 
 static void test_refusals_of_cail_run(void **state)
@@ -357,6 +377,7 @@ int main(void)
         T(test_stalled_between_lock_and_claim),
         T(test_start_while_locked),
         T(test_refusals_of_cail_run),
+        T(test_another_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
