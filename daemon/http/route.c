@@ -1,6 +1,7 @@
 /* Route matching: a handful of string comparisons over some sixty rows. */
 #include "http/route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,15 +116,13 @@ void route_allow(unsigned allowed, char out[ROUTE_ALLOW_LEN])
     static const char *const names[HTTP_METHODS_] = {
         [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
         [HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"};
-    char *p = out;
+    size_t n = 0;
     if (allowed & (1u << HTTP_GET))
         allowed |= 1u << HTTP_HEAD;
     for (int m = 0; m < HTTP_METHODS_; m++) {
         if (!(allowed & (1u << m)))
             continue;
-        if (p != out)
-            p = stpcpy(p, ", ");
-        p = stpcpy(p, names[m]);
+        n += (size_t)snprintf(out + n, ROUTE_ALLOW_LEN - n, "%s%s", n ? ", " : "", names[m]);
     }
-    *p = 0;
+    out[n] = 0;
 }

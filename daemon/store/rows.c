@@ -51,9 +51,17 @@ struct field {
 #define SIZE_REAL(member)      sizeof(double)
 #define SIZE_WORD(member)      sizeof(enum job_state)
 /* Reads and writes go by offset, so a member of another width than its type must not compile. */
-#define SAME_WIDTH(type, member)                                                                       (0 * sizeof(struct {                                                                                   _Static_assert(MEMBER_SIZE(member) == SIZE_##type(member), "width of " #member);                   char unused;                                                                                   }))
-#define FIELD(col, type, member)                                                                       {#col, F_##type, offsetof(struct NOUN, member),                                                     MEMBER_SIZE(member) + SAME_WIDTH(type, member), NULL, 0},
-#define WORD(col, member, table, count)                                                                {#col, F_WORD, offsetof(struct NOUN, member),                                                       MEMBER_SIZE(member) + SAME_WIDTH(WORD, member), table, count},
+#define SAME_WIDTH(type, member)                                                                   \
+    (0 * sizeof(struct {                                                                           \
+        _Static_assert(MEMBER_SIZE(member) == SIZE_##type(member), "width of " #member);           \
+        char unused;                                                                               \
+    }))
+#define FIELD(col, type, member)                                                                   \
+    {#col, F_##type, offsetof(struct NOUN, member),                                                \
+     MEMBER_SIZE(member) + SAME_WIDTH(type, member), NULL, 0},
+#define WORD(col, member, table, count)                                                            \
+    {#col, F_WORD, offsetof(struct NOUN, member),                                                  \
+     MEMBER_SIZE(member) + SAME_WIDTH(WORD, member), table, count},
 
 #define NOUN job
 static const struct field job_id[] = {FIELD(id, I64, id)};
