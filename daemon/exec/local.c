@@ -196,10 +196,10 @@ static void flush_started(struct exec *x)
 {
     struct watch *w, *next;
     HASH_ITER(hh, x->watches, w, next) {
-        if (x->closed || !x->n_owed)
-            return;
         if (w->owes_started)
             tell_started(w, w->claimed_at_us);
+        if (x->closed || !x->n_owed)
+            return; /* closed: next is freed */
     }
 }
 
@@ -386,8 +386,7 @@ static void go_blind(struct watch *w)
 static void follow(struct watch *w, const struct look *l)
 {
     int pidfd = l->has_claim ? pidfd_open(l->run.claim.pid, 0) : -1;
-    if (pidfd >= 0 && start_of(l->run.claim.pid) == l->run.claim.start &&
-        watch_poll(w, pidfd)) {
+    if (pidfd >= 0 && start_of(l->run.claim.pid) == l->run.claim.start && watch_poll(w, pidfd)) {
         watch_owe(w, !w->told_started);
         return;
     }
