@@ -37,15 +37,15 @@ def keys():
 
 def documented():
     """{(section, key)} of cail.conf(5): .SS [section], then .TP and .B key."""
-    found, section = set(), None
+    found, section, before = set(), None, ""
     for line in source("cail.conf.5").splitlines():
         if m := re.match(r"\.SS \[(\w+)\]", line):
             section = m[1]
-        elif m := re.match(r"\.BR? (\w+) ", line + " "):
-            if section:
-                found.add((section, m[1]))
+        elif (m := re.match(r"\.B (\w+)$", line)) and section and before == ".TP":
+            found.add((section, m[1]))
         elif line.startswith(".SH"):
             section = None
+        before = line
     return found
 
 
@@ -58,4 +58,4 @@ def test_every_key_is_documented_and_no_other():
 def test_every_option_of_the_daemon_is_documented():
     options = set(re.findall(r'\{"([\w-]+)", (?:required|no)_argument', CONFIG_C))
     assert len(options) > 8
-    assert set(re.findall(r"^\.BR? --([\w-]+)", source("cail-d.8"), re.M)) == options
+    assert set(re.findall(r"^\.TP\n\.BI? --([\w-]+)", source("cail-d.8"), re.M)) == options
