@@ -57,12 +57,24 @@ static char *source_of(const char *identity, size_t len)
     return NULL;
 }
 
+/* The spec's members behind the key and the commit, which are always its first two. */
+static const char *members_behind_key(const struct job *j)
+{
+    static const char sha[] = "\"source_sha\":";
+    char key[DIGEST_LEN];
+    if (!key_of(j, key))
+        return j->spec + 1;
+    const char *at = strstr(j->spec, sha);
+    at = at ? strchr(at + sizeof sha - 1, ',') : NULL;
+    return at ? at + 1 : j->spec + 1;
+}
+
 void cache_set_key(struct engine *e, struct job *j, const char *identity, size_t len)
 {
     const struct recipe *r = catalogue_find(e->catalogue, j->recipe);
     struct job_spec spec;
     char key[DIGEST_LEN];
-    if (!r || key_of(j, key) || job_spec_read(j->spec, &spec, NULL))
+    if (!r || job_spec_read(j->spec, &spec, NULL))
         return;
     recipe_cache_key(r, spec.params, identity, len, key);
     CLEANUP(mem_freep) char *sha = source_of(identity, len);
@@ -72,7 +84,7 @@ void cache_set_key(struct engine *e, struct job *j, const char *identity, size_t
     str_addf(&s, "%s%s\",", member, key);
     jw_kstr(&w, "source_sha", sha);
     str_addc(&s, ',');
-    str_adds(&s, j->spec + 1);
+    str_adds(&s, members_behind_key(j));
     free(j->spec);
     j->spec = str_take(&s);
     job_spec_done(&spec);

@@ -235,6 +235,10 @@ static struct group *group_adopt(struct engine *e, struct group *from)
 static void requeue(struct engine *e, struct job *j, const struct engine_known_states *states)
 {
     int64_t now = clock_wall_us();
+    if (j->step) { /* what its steps left for each other went when it finished */
+        j->step = 0;
+        launch_step_needs(j);
+    }
     j->tries_used = 0;
     j->cancel_requested = j->ready = j->cached = false;
     j->exit_code = -1;
