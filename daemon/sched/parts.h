@@ -216,7 +216,8 @@ bool sched_lane_blocked(const struct lane *l);
 bool sched_team_full(const struct team *t);
 
 /* walk.c: the open shelves of the open lanes by their first job. Between two calls only the shelf
- * given last may lose jobs; it is then put back with sched_walk_again unless it is empty (freed). */
+ * given last may lose jobs; it is then put back with sched_walk_again unless it is empty, and so
+ * freed. */
 void sched_walk_begin(struct sched *s);
 struct shelf *sched_walk_peek(struct sched *s); /* NULL = at the end */
 struct shelf *sched_walk_next(struct sched *s);

@@ -282,6 +282,8 @@ static void dice_submit(const struct world *w, struct event *e)
         e->spec.after[i] = w->n - dice(w->n < 12 ? w->n : 12);
         bool service = w->job[e->spec.after[i]].j->kind == KIND_SERVICE;
         e->spec.when[i] = service && !one_in(4) ? AFTER_READY : (enum after_when)dice(3);
+        if (service && one_in(3))
+            e->spec.exclusive = EXCLUSIVE_QUIET;
     }
 }
 
