@@ -17,11 +17,12 @@
 
 static const char member[] = "\"cache_key\":\"";
 
-/* The key in the spec, or false. */
+/* The key, always the spec's first member (a client's words stand behind it), or false. */
 static bool key_of(const struct job *j, char out[DIGEST_LEN])
 {
-    const char *at = j->recipe ? strstr(j->spec, member) : NULL;
-    if (!at || strlen(at) < sizeof member - 1 + DIGEST_LEN - 1)
+    const char *at = j->spec + 1;
+    if (!j->recipe || strncmp(at, member, sizeof member - 1) != 0 ||
+        strlen(at) < sizeof member - 1 + DIGEST_LEN - 1)
         return false;
     memcpy(out, at + sizeof member - 1, DIGEST_LEN - 1);
     out[DIGEST_LEN - 1] = 0;
@@ -133,11 +134,10 @@ void cache_begin(struct engine *e, struct job *j)
         job_spec_done(&spec);
         HASH_ADD_KEYPTR(hh, e->cache, c->key, strlen(c->key), c);
         c->created_at_us = clock_wall_us();
-        char *at = strstr(j->spec, "\"source_sha\":\"");
-        if (at) {
-            at += sizeof "\"source_sha\":\"" - 1;
-            c->sha = mem_strndup(at, strcspn(at, "\""));
-        }
+        static const char sha[] = "\",\"source_sha\":\"";
+        const char *at = j->spec + 1 + sizeof member - 1 + DIGEST_LEN - 1;
+        if (strncmp(at, sha, sizeof sha - 1) == 0)
+            c->sha = mem_strndup(at + sizeof sha - 1, strcspn(at + sizeof sha - 1, "\""));
     }
     c->state = CACHE_BUILDING;
     c->job_id = j->id;
