@@ -151,7 +151,6 @@ static void put_job(struct engine *e, struct launch *l, const struct job *j, con
     put_pair(l, mem_printf("CAIL_RESULTS=%s/results", a->dir));
     put(l, "CAIL_BUILD_ROOT", build_root);
     put(l, "CAIL_URL", e->url ? e->url : "");
-    put(l, "CAIL_TOKEN", a->token);
     put_int(l, "CAIL_CPUS", a->granted_cpus);
     put_gpus(e, l, &r->lease);
 }

@@ -26,7 +26,7 @@ struct gpu_proc {
     uid_t uid;            /* (uid_t)-1 = not known */
     int64_t used_mib;     /* -1 = not told */
     bool compute;
-    bool ours;            /* belongs to an attempt of ours: token in its environment, or our cgroup */
+    bool ours;            /* belongs to an attempt of ours: CAIL_ATTEMPT_TOKEN in its environment, or our cgroup */
     char token[RND_TOKEN_LEN]; /* of that attempt, "" = none */
     char command[64];
 };
@@ -97,7 +97,7 @@ typedef void (*gpu_checked)(void *arg, bool ok, const char *reason);
 void gpu_check(struct gpu *g, const char *const *uuids, size_t n, gpu_checked done, void *arg);
 void gpu_check_cancel(struct gpu *g, void *arg);
 
-/* Record telemetry for an attempt from now on; fast = 10 Hz, else 1 Hz. token: how its processes are known. */
+/* Record telemetry for an attempt from now on; fast = 10 Hz, else 1 Hz. token: the value of CAIL_ATTEMPT_TOKEN in its processes. */
 void gpu_record_start(struct gpu *g, int64_t attempt_id, const char *token,
                       const char *const *uuids, size_t n, bool fast);
 /* What was recorded so far, as one JSON object (GET /jobs/{id}/telemetry): {"cards":[{"uuid","name","summary":{},
