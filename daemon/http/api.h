@@ -23,6 +23,7 @@ int api_reload(struct http_request *rq);
 /* What the reload brought; NULL when this call was not asked for by api_reload. */
 void *api_loaded(struct http_request *rq);
 enum { API_SMALL_BODY = 64 << 10 }; /* body_max of actions */
+#define API_ENDING_US INT64_C(5000000) /* longest wait for a job that is ending to be durable */
 enum { API_LOADS_MAX = 20 }; /* after so many, rows are taken as they are */
 
 /* Does Accept name `type` ("text/html") itself, with a quality above 0? Wildcards do not count: they
@@ -105,6 +106,8 @@ struct list_loaded {
 };
 int load_list(void *reader, const struct http_request *rq, void **ret, struct cail_err *err);
 void list_loaded_free(void *loaded);
+/* Is a row live that memory no longer has? It ended while the rows were read: load again. */
+bool list_is_stale(struct api *api, const struct http_request *rq, const struct list_loaded *l);
 /* The job to show for a row: the live one where there is one. NULL = it no longer fits the filter. */
 const struct job *list_pick(struct api *api, const struct list_loaded *l, size_t i);
 
@@ -116,7 +119,8 @@ struct group_loaded {
 };
 struct group_loaded *group_loaded_new(void *reader, int64_t id);
 void group_loaded_free(void *loaded);
-/* All members by index: memory where it has them, else rows; free() the array. */
+/* All members by index: memory where it has them, else rows; free() the array. Rows that failed to load:
+ * the group is younger than its rows, all of it is in memory. */
 size_t group_members(struct api *api, int64_t id, const struct group_loaded *rows,
                      struct job ***ret);
 

@@ -133,7 +133,7 @@ API_SERVE(api_retry)
     const struct job *live = engine_job(api->engine, *ret_wait_key);
     if (live && job_state_is_terminal(live->state) && !rq->expired) {
         if (rq->deadline_mono_us == 0)
-            rq->deadline_mono_us = clock_mono_us() + 5000000;
+            rq->deadline_mono_us = clock_mono_us() + API_ENDING_US;
         return HTTP_WAIT;
     }
     rc = job_find(api, rq, true, &f, err);

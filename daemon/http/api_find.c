@@ -60,6 +60,10 @@ int job_find(struct api *api, struct http_request *rq, bool need_rows, struct fo
         *err = ret->rows->err;
         return ret->rows->rc;
     }
+    /* Gone from memory, live in its row: it ended while the row was read. */
+    const struct api_scratch *sc = rq->scratch;
+    if (!job_state_is_terminal(ret->rows->rec.job->state) && sc->n_loads < API_LOADS_MAX)
+        return api_reload(rq);
     return 0;
 }
 

@@ -37,40 +37,23 @@ static int by_index(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static int by_id(const void *a, const void *b)
-{
-    const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* live[n_live] (any order) over the rows that are left; free() *ret. */
-static size_t merge(struct job **live, size_t n_live, const struct group_loaded *rows,
-                    struct job ***ret)
-{
-    size_t n_rows = rows && rows->rc == 0 ? rows->rec.jobs.n : 0, n = 0;
-    struct job **all = mem_array(n_live + n_rows + 1, sizeof *all);
-    if (n_live)
-        qsort(live, n_live, sizeof *live, by_id);
-    for (size_t i = 0; i < n_live; i++)
-        all[n++] = live[i];
-    for (size_t i = 0; i < n_rows; i++) {
-        struct job *row = rows->rec.jobs.job[i];
-        /* A retry takes jobs out of the record: they live again. */
-        if (row && !(n_live && bsearch(&row, live, n_live, sizeof *live, by_id)))
-            all[n++] = row;
-    }
-    if (n)
-        qsort(all, n, sizeof *all, by_index);
-    *ret = all;
-    return n;
-}
-
 size_t group_members(struct api *api, int64_t id, const struct group_loaded *rows,
                      struct job ***ret)
 {
-    CLEANUP(mem_freep) struct job **live = NULL;
-    size_t n_live = engine_group_jobs(api->engine, id, &live);
-    return merge(live, n_live, rows, ret);
+    size_t n = 0;
+    if (rows->rc == 0) {
+        n = rows->rec.jobs.n;
+        *ret = mem_array(n + 1, sizeof **ret);
+        for (size_t i = 0; i < n; i++) {
+            struct job *row = rows->rec.jobs.job[i], *live = engine_job(api->engine, row->id);
+            (*ret)[i] = live ? live : row;
+        }
+    } else {
+        n = engine_group_jobs(api->engine, id, ret);
+    }
+    if (n)
+        qsort(*ret, n, sizeof **ret, by_index);
+    return n;
 }
 
 /* Counts from the members shown, so that the two agree. */
@@ -91,6 +74,19 @@ static void group_reply(struct api *api, const struct group *g, struct job *cons
     api_from_memory(api, reply);
 }
 
+/* A member that is live in its row and gone from memory ended while the rows were read. */
+static bool is_stale(struct api *api, const struct http_request *rq, const struct group_loaded *l)
+{
+    const struct api_scratch *sc = rq->scratch;
+    if (l->rc || sc->n_loads >= API_LOADS_MAX)
+        return false;
+    for (size_t i = 0; i < l->rec.jobs.n; i++)
+        if (!job_state_is_terminal(l->rec.jobs.job[i]->state) &&
+            !engine_job(api->engine, l->rec.jobs.job[i]->id))
+            return true;
+    return false;
+}
+
 /* Load a group for part 0; 0, HTTP_RELOAD or an error. *ret_rows may have failed to find a row when the
  * group is live: it is younger than the newest batch. */
 static int find_group(struct api *api, struct http_request *rq, int64_t *ret_id,
@@ -102,6 +98,8 @@ static int find_group(struct api *api, struct http_request *rq, int64_t *ret_id,
         return rc;
     struct group_loaded *l = api_loaded(rq);
     if (!l)
+        return api_reload(rq);
+    if (is_stale(api, rq, l))
         return api_reload(rq);
     const struct group *live = engine_group(api->engine, *ret_id);
     if (!live && l->rc) {
@@ -154,12 +152,11 @@ API_SERVE(api_group_cancel)
     if (rc)
         return rc;
     /* Those still queued leave memory with the call; their nouns stay till the loop turns. */
-    CLEANUP(mem_freep) struct job **live = NULL, **jobs = NULL;
-    size_t n_live = engine_group_jobs(api->engine, id, &live);
+    CLEANUP(mem_freep) struct job **jobs = NULL;
+    size_t n = group_members(api, id, rows, &jobs);
     struct group copy = *g;
     copy.name = mem_strdup(g->name);
     engine_group_cancel(api->engine, id, grace_ms);
-    size_t n = merge(live, n_live, rows, &jobs);
     group_reply(api, &copy, jobs, n, reply);
     free(copy.name);
     return 0;
@@ -179,6 +176,17 @@ static int read_only(const struct http_request *rq, bool *ret_only_failed, struc
     return rc;
 }
 
+/* A member that has just ended leaves memory when that is durable; until then its row is old. */
+static bool has_ending(struct api *api, const struct group_loaded *rows)
+{
+    for (size_t i = 0; i < rows->rec.jobs.n; i++) {
+        const struct job *live = engine_job(api->engine, rows->rec.jobs.job[i]->id);
+        if (live && job_state_is_terminal(live->state))
+            return true;
+    }
+    return false;
+}
+
 API_SERVE(api_group_retry)
 {
     struct api *api = app;
@@ -187,7 +195,6 @@ API_SERVE(api_group_retry)
     int64_t id;
     bool only_failed;
     size_t n_again;
-    (void)ret_wait_key;
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0)
         rc = read_only(rq, &only_failed, err);
@@ -199,12 +206,19 @@ API_SERVE(api_group_retry)
     }
     if (rc)
         return rc;
+    if (has_ending(api, rows) && !rq->expired) {
+        if (rq->deadline_mono_us == 0)
+            rq->deadline_mono_us = clock_mono_us() + API_ENDING_US;
+        *ret_wait_key = HTTP_KEY_EVENTS;
+        return HTTP_WAIT;
+    }
+    /* A row that runs again goes over to the engine and stays where it is. */
+    CLEANUP(mem_freep) struct job **jobs = NULL;
+    size_t n = group_members(api, id, rows, &jobs);
     rc = engine_group_retry(api->engine, &rows->rec, only_failed, &n_again, err);
     api_from_memory(api, reply);
     if (rc)
         return rc;
-    CLEANUP(mem_freep) struct job **jobs = NULL;
-    size_t n = group_members(api, id, rows, &jobs);
     g = engine_group(api->engine, id);
     group_reply(api, g ? g : rows->rec.group, jobs, n, reply);
     return 0;

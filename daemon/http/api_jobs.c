@@ -24,17 +24,11 @@ API_SERVE(api_job)
     const struct job *live = engine_job(api->engine, *ret_wait_key);
     bool ending = live && job_state_is_terminal(live->state) && !rq->expired;
     if (ending && !rq->deadline_mono_us)
-        rq->deadline_mono_us = clock_mono_us() + 5000000;
+        rq->deadline_mono_us = clock_mono_us() + API_ENDING_US;
     if (live && (waiting || ending))
         return HTTP_WAIT;
     rc = job_find(api, rq, false, &f, err);
-    if (rc)
-        return rc;
-    /* Gone from memory, but its end was not yet in the rows that were read. */
-    struct api_scratch *sc = rq->scratch;
-    if (waiting && !job_state_is_terminal(found_job(&f)->state) && sc &&
-        sc->n_loads < API_LOADS_MAX)
-        return api_reload(rq);
-    job_reply(api, &f, reply);
-    return 0;
+    if (rc == 0)
+        job_reply(api, &f, reply);
+    return rc;
 }

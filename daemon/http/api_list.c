@@ -117,6 +117,18 @@ const struct job *list_pick(struct api *api, const struct list_loaded *l, size_t
     return l->filter.states && !(l->filter.states & (1u << j->state)) ? NULL : j;
 }
 
+bool list_is_stale(struct api *api, const struct http_request *rq, const struct list_loaded *l)
+{
+    const struct api_scratch *sc = rq->scratch;
+    if (sc && sc->n_loads >= API_LOADS_MAX)
+        return false;
+    for (size_t i = 0; i < l->rows.n; i++)
+        if (!job_state_is_terminal(l->rows.job[i]->state) &&
+            !engine_job(api->engine, l->rows.job[i]->id))
+            return true;
+    return false;
+}
+
 static void list_text(struct api *api, const struct list_loaded *l, struct http_reply *reply)
 {
     CLEANUP(mem_freep) const struct job **jobs = mem_array(l->rows.n + 1, sizeof *jobs);
@@ -137,6 +149,8 @@ API_SERVE(api_list)
     struct list_loaded *l = rq->loaded;
     char cursor[CURSOR_LEN];
     (void)ret_wait_key, (void)err;
+    if (list_is_stale(api, rq, l))
+        return api_reload(rq);
     api_from_memory(api, reply);
     if (api_accepts(rq, "text/plain")) {
         list_text(api, l, reply);

@@ -210,7 +210,7 @@ API_SERVE(api_front)
         return rc;
     }
     struct front_loaded *l = api_loaded(rq);
-    if (!l)
+    if (!l || list_is_stale(api, rq, &l->list))
         return api_reload(rq);
     front_html(api, l, reply);
     return 0;
