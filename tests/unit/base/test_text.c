@@ -245,7 +245,7 @@ static void near_words(void **state)
     } rows[] = {
         {"priorty", "priority"}, {"priority", "priority"},
         {"recepie", "recipe"},   {"param", "params"},
-        {"nmae", "name"},          {"nam", "name"},
+        {"nmae", "name"},        {"nam", "name"},
         {"xyzzy", NULL},         {"", NULL},
         {"retri", "retry"},
     };

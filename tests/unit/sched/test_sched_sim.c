@@ -124,8 +124,7 @@ static void judge_line(struct world *w, bool one_round, bool disturbed)
             disturbed = true;
     if (head && !w_limited(w, head, NOW)) { /* then it was not for want of a start */
         struct rest r = w_rest(w);
-        CHECK(w_is_quiet(head) ? strangers_run(w, head)
-                               : !rest_fits(w, &r, head, w_cpus(w, head)));
+        CHECK(w_is_quiet(head) ? strangers_run(w, head) : !rest_fits(w, &r, head, w_cpus(w, head)));
     }
     if (head && one_round)
         CHECK(at <= room_at(w, head, true));
