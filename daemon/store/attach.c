@@ -24,8 +24,8 @@ static int make_file(const struct store *s, const char *path, struct cail_err *e
     sqlite3 *db = NULL;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno,
-                             "cannot create '%s'", path);
+        return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno, "cannot create '%s'",
+                             path);
     close(fd);
     int code = conn_open(&db, path, s->vfs, CONN_CREATE, err);
     if (code)

@@ -39,7 +39,8 @@ int conn_error(sqlite3 *db, int rc, const char *doing, struct cail_err *err)
         code = E_UNAVAILABLE;
     int why = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
     if (why)
-        return err_set_errno(err, code, why, "%.80s: SQLite %s (%d)", doing, sqlite3_errstr(rc), rc);
+        return err_set_errno(err, code, why, "%.80s: SQLite %s (%d)", doing, sqlite3_errstr(rc),
+                             rc);
     return err_set(err, code, "%.80s: SQLite %s (%d): %s", doing, sqlite3_errstr(rc), rc,
                    sqlite3_errmsg(db));
 }
@@ -86,7 +87,9 @@ int conn_check(sqlite3 *db, struct cail_err *err)
         const char *line = found ? strchr(found, '\n') : NULL; /* the first names the database */
         if (!found || strcmp(found, "ok") != 0)
             code = err_set(err, E_STORE_UNREADABLE, "quick_check: %s",
-                           line ? line + 1 : found ? found : "no answer");
+                           line    ? line + 1
+                           : found ? found
+                                   : "no answer");
     }
     sqlite3_finalize(st);
     return code;
@@ -102,8 +105,9 @@ static int wal_mode(sqlite3 *db, struct cail_err *err)
     if (rc != SQLITE_ROW)
         code = conn_error(db, rc, "journal_mode=WAL", err);
     else if (strcmp((const char *)sqlite3_column_text(st, 0), "wal") != 0)
-        code = err_set(err, E_STORE, "this file system does not allow SQLite's WAL: use a local "
-                                     "disk for the state folder");
+        code = err_set(err, E_STORE,
+                       "this file system does not allow SQLite's WAL: use a local "
+                       "disk for the state folder");
     sqlite3_finalize(st);
     return code;
 }

@@ -56,8 +56,8 @@ bool folder_reserve_make(const char *path, int64_t bytes)
     if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= bytes &&
         (int64_t)st.st_blocks * 512 >= bytes)
         return true;
-    CLEANUP(fsx_closep) int fd =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    CLEANUP(fsx_closep)
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
     if (posix_fallocate(fd, 0, bytes)) {
@@ -178,9 +178,9 @@ int folder_probe(const char *db_path, const char *vfs, const struct migrations *
     int code;
     *ret = (struct folder_db){0};
     if (lstat(db_path, &st))
-        return errno == ENOENT ? probe_missing(db_path, err)
-                               : err_set_errno(err, E_STORE_UNREADABLE, errno,
-                                               "cannot look at '%s'", db_path);
+        return errno == ENOENT
+                   ? probe_missing(db_path, err)
+                   : err_set_errno(err, E_STORE_UNREADABLE, errno, "cannot look at '%s'", db_path);
     if (!S_ISREG(st.st_mode))
         return refuse(err, db_path, "is not a regular file");
     ret->exists = true;

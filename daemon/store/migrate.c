@@ -60,8 +60,8 @@ static int copy_into(sqlite3 *db, const char *tmp, struct cail_err *err)
     (void)unlink(tmp);
     CLEANUP(fsx_closep) int fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno,
-                             "cannot create '%s'", tmp);
+        return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno, "cannot create '%s'",
+                             tmp);
     sqlite3_stmt *st;
     int code = conn_prepare(db, "VACUUM INTO ?", &st, err);
     if (code)

@@ -36,7 +36,7 @@ struct field {
     int n_words;
 };
 
-#define MEMBER_SIZE(member) sizeof(((struct NOUN *)0)->member)
+#define MEMBER_SIZE(member)    sizeof(((struct NOUN *)0)->member)
 #define SIZE_I64(member)       sizeof(int64_t)
 #define SIZE_I64_0(member)     sizeof(int64_t)
 #define SIZE_I64_M1(member)    sizeof(int64_t)
@@ -53,15 +53,20 @@ struct field {
 /* Reads and writes go by offset, so a member of another width than its type must not compile. */
 #define SAME_WIDTH(type, member)                                                                   \
     (0 * sizeof(struct {                                                                           \
-        _Static_assert(MEMBER_SIZE(member) == SIZE_##type(member), "width of " #member);           \
-        char unused;                                                                               \
-    }))
+         _Static_assert(MEMBER_SIZE(member) == SIZE_##type(member), "width of " #member);          \
+         char unused;                                                                              \
+     }))
 #define FIELD(col, type, member)                                                                   \
-    {#col, F_##type, offsetof(struct NOUN, member),                                                \
-     MEMBER_SIZE(member) + SAME_WIDTH(type, member), NULL, 0},
+    {                                                                                              \
+        #col,                                                                                      \
+        F_##type,                                                                                  \
+        offsetof(struct NOUN, member),                                                             \
+        MEMBER_SIZE(member) + SAME_WIDTH(type, member),                                            \
+        NULL,                                                                                      \
+        0},
 #define WORD(col, member, table, count)                                                            \
-    {#col, F_WORD, offsetof(struct NOUN, member),                                                  \
-     MEMBER_SIZE(member) + SAME_WIDTH(WORD, member), table, count},
+    {#col,  F_WORD, offsetof(struct NOUN, member), MEMBER_SIZE(member) + SAME_WIDTH(WORD, member), \
+     table, count},
 
 #define NOUN job
 static const struct field job_id[] = {FIELD(id, I64, id)};
@@ -71,22 +76,22 @@ static const struct field job_moving[] = {JOB_MOVING_FIRST(FIELD, WORD) JOB_MOVI
 #define NOUN attempt
 static const struct field attempt_id[] = {FIELD(id, I64, id)};
 static const struct field attempt_fixed[] = {ATTEMPT_FIXED(FIELD, WORD)};
-static const struct field attempt_moving[] = {
-    ATTEMPT_MOVING_FIRST(FIELD, WORD) ATTEMPT_MOVING(FIELD, WORD)};
+static const struct field attempt_moving[] = {ATTEMPT_MOVING_FIRST(FIELD, WORD)
+                                                  ATTEMPT_MOVING(FIELD, WORD)};
 static const struct field attempt_end[] = {ATTEMPT_END(FIELD, WORD)};
 #undef NOUN
 #define NOUN group
 static const struct field group_id[] = {FIELD(id, I64, id)};
 static const struct field group_fixed[] = {GROUP_FIXED(FIELD, WORD)};
-static const struct field group_moving[] = {
-    GROUP_MOVING_FIRST(FIELD, WORD) GROUP_MOVING(FIELD, WORD)};
+static const struct field group_moving[] = {GROUP_MOVING_FIRST(FIELD, WORD)
+                                                GROUP_MOVING(FIELD, WORD)};
 #undef NOUN
 #define NOUN result
 static const struct field result_fields[] = {FIELD(id, I64, id) RESULT_FIELDS(FIELD, WORD)};
 #undef NOUN
 #define NOUN artifact
-static const struct field artifact_fields[] = {
-    ARTIFACT_FIRST(FIELD, WORD) ARTIFACT_FIELDS(FIELD, WORD)};
+static const struct field artifact_fields[] = {ARTIFACT_FIRST(FIELD, WORD)
+                                                   ARTIFACT_FIELDS(FIELD, WORD)};
 #undef NOUN
 #define NOUN cache_entry
 static const struct field cache_fields[] = {CACHE_FIRST(FIELD, WORD) CACHE_FIELDS(FIELD, WORD)};
@@ -397,11 +402,9 @@ int row_get_attempt(sqlite3_stmt *st, struct attempt **ret, struct cail_err *err
 {
     int next = 0, rc;
     struct attempt *a = attempt_new();
-    if ((rc = GET(st, &next, attempt_id, a, err)) ||
-        (rc = GET(st, &next, attempt_fixed, a, err)) ||
+    if ((rc = GET(st, &next, attempt_id, a, err)) || (rc = GET(st, &next, attempt_fixed, a, err)) ||
         (rc = GET(st, &next, attempt_moving, a, err)) ||
-        (attempt_state_is_terminal(a->state) &&
-         (rc = GET(st, &next, attempt_end, a, err)))) {
+        (attempt_state_is_terminal(a->state) && (rc = GET(st, &next, attempt_end, a, err)))) {
         attempt_free(a);
         return rc;
     }

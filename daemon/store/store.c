@@ -149,7 +149,8 @@ static int check_folder(const char *dir, struct cail_err *err)
         return err_set(err, E_IO, "the state folder '%s' is not there", dir);
     if (fsx_is_network(dir)) {
         err_set(err, E_STORE_UNREADABLE,
-                "the state folder '%s' is on a network file system, where SQLite's WAL breaks", dir);
+                "the state folder '%s' is on a network file system, where SQLite's WAL breaks",
+                dir);
         err_hint(err, "choose a folder on a local disk");
         return E_STORE_UNREADABLE;
     }

@@ -33,19 +33,20 @@ struct store_config {
  * bytes stay as they are), migrate (copied to cail.db.pre-<n> first), start the threads. E_IO and
  * E_DISK_FULL: the folder cannot be written. A file above 32 MiB is checked by a thread of its own
  * after the open; damage found there fails the next batch, and store_load then says what it is. */
-int store_open(struct store **ret, const struct store_config *config, struct cail_err *err) NODISCARD;
+int store_open(struct store **ret, const struct store_config *config,
+               struct cail_err *err) NODISCARD;
 /* Finish what was handed over (its callbacks run in here), checkpoint, stop the threads, close,
  * unlock. Questions that wait are answered with E_UNAVAILABLE. NULL is fine. */
 void store_close(struct store *s);
 
 /* Start-up: every row the engine keeps in memory, in this order: queues, groups with a live job,
  * live jobs by id (with after[]), attempts of live jobs by id, open leases, cache entries,
- * idempotency keys younger than IDEMPOTENCY_KEEP_S, settings. Ownership of each noun goes to the callback;
- * strings are valid in the call alone. Only callbacks marked so may be NULL.
+ * idempotency keys younger than IDEMPOTENCY_KEEP_S, settings. Ownership of each noun goes to the
+ * callback; strings are valid in the call alone. Only callbacks marked so may be NULL.
  * After STORE_FAILED it first closes every connection and opens the file again as at the start, so
  * what it hands out is durable; drop the batch that was being filled (store_batch_drop). If that
- * fails too, nothing can be stored any more: exit. Blocks; at the start 100,000 live jobs take about
- * 0.3 s, and finished ones take nothing. */
+ * fails too, nothing can be stored any more: exit. Blocks; at the start 100,000 live jobs take
+ * about 0.3 s, and finished ones take nothing. */
 struct store_loader {
     void *arg;
     void (*queue)(void *arg, struct queue *q);
@@ -80,7 +81,8 @@ bool store_batch_is_empty(const struct store_batch *b);
  * A batch that contradicts the file (a known id as new, a bad state, two open leases of one thing)
  * is a bug: the process stops, nothing of the batch is stored. */
 void store_put_job(struct store_batch *b, const struct job *j, bool is_new);
-void store_put_after(struct store_batch *b, const struct job *j); /* all of after[]; once, when new */
+/* All of after[]; once, when the job is new. */
+void store_put_after(struct store_batch *b, const struct job *j);
 void store_put_labels(struct store_batch *b, int64_t job_id, const char *const *keys,
                       const char *const *values, size_t n); /* replaces */
 void store_put_attempt(struct store_batch *b, const struct attempt *a, bool is_new);
@@ -102,10 +104,10 @@ enum store_outcome {
     STORE_COMMITTED,
     STORE_COMMITTED_DISK_FULL, /* committed, but by giving up the reserve, or after a wait for
                                   space: take no more work until store_retry_reserve says back */
-    STORE_FAILED,              /* the outcome is unknown: drop memory and load from the file again */
+    STORE_FAILED, /* the outcome is unknown: drop memory and load from the file again */
 };
-/* Takes the batch. At most one is under way: call when store_is_idle. done runs in store_poll (or in
- * store_close). With the disk full and the reserve gone there is no answer until there is space:
+/* Takes the batch. At most one is under way: call when store_is_idle. done runs in store_poll (or
+ * in store_close). With the disk full and the reserve gone there is no answer until there is space:
  * stats.waits_for_space says so, and config.wake is called when that begins. After STORE_FAILED
  * every batch fails at once until store_load. */
 void store_commit(struct store *s, struct store_batch *b,
@@ -151,7 +153,7 @@ struct lease_row {
     char *what;
     int64_t since_us, until_us; /* until_us 0 = still held */
 };
-/* One job with all its attempts, leases, results (at most `max_results`) and artifacts; E_NOT_FOUND. */
+/* One job with all its attempts, leases, results (at most max_results), artifacts; E_NOT_FOUND. */
 struct job_record {
     struct job *job;
     struct attempt **attempt;

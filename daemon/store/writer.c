@@ -229,11 +229,12 @@ int writer_checkpoint(struct store *s, int mode)
     int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, mode, &in_wal, &written);
     bool whole = rc == SQLITE_OK && in_wal == written;
     if (rc != SQLITE_OK && !w->checkpoint_failed)
-        log_warn("store: a checkpoint failed and will be tried again: %s (%d)", sqlite3_errmsg(w->db),
-                 rc);
+        log_warn("store: a checkpoint failed and will be tried again: %s (%d)",
+                 sqlite3_errmsg(w->db), rc);
     w->checkpoint_failed = rc != SQLITE_OK;
     w->has_unwritten = !whole;
-    w->checkpoint_at = w->wal_pages + WRITER_CHECKPOINT_BYTES / w->page_bytes; /* or when it begins anew */
+    /* or earlier, when the WAL begins anew (on_wal) */
+    w->checkpoint_at = w->wal_pages + WRITER_CHECKPOINT_BYTES / w->page_bytes;
     pthread_mutex_lock(&s->mutex);
     s->stats.checkpoints += whole;
     pthread_mutex_unlock(&s->mutex);

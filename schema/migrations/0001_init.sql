@@ -1,6 +1,6 @@
 -- The whole first schema. Times are integer microseconds since 1970 UTC; states are the words of
--- enums.def. Rows of jobs stay for ever, and the daemon hands out ids above the largest, so an id is
--- never reused (AUTOINCREMENT would promise that again, at a write to its own table per insert).
+-- enums.def. Rows of jobs stay for ever, and the daemon hands out ids above the largest, so an id
+-- is never reused (AUTOINCREMENT would promise that again, at a write to its own table per insert).
 -- References are checked at COMMIT: the order of statements inside a batch does not matter.
 -- JSON columns hold objects; json_valid() cannot stand in a CHECK under trusted_schema=OFF (SQLite
 -- 3.38 to 3.40 call it unsafe), and only the daemon's own JSON gets here.
@@ -124,7 +124,8 @@ CREATE TABLE attempt (
     UNIQUE (job_id, number),
     CHECK ((ended_at_us IS NOT NULL) = (state IN ('exited', 'lost')))
 ) STRICT;
-CREATE INDEX attempt_files ON attempt (ended_at_us) WHERE files_gone = 0 AND ended_at_us IS NOT NULL;
+CREATE INDEX attempt_files ON attempt (ended_at_us)
+    WHERE files_gone = 0 AND ended_at_us IS NOT NULL;
 
 -- What an attempt holds alone: cards by uuid, ports. A thing has at most one open lease.
 CREATE TABLE lease (

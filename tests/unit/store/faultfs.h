@@ -140,11 +140,25 @@ static int fault_shm_unmap(sqlite3_file *f, int del)
 static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
                       int *ret_flags)
 {
-    static const sqlite3_io_methods methods = {
-        2,           fault_close,    fault_read,     fault_write,   fault_truncate,
-        fault_sync,  fault_size,     fault_lock,     fault_unlock,  fault_reserved,
-        fault_control, fault_sector, fault_traits,   fault_shm_map, fault_shm_lock,
-        fault_shm_barrier, fault_shm_unmap, NULL,    NULL};
+    static const sqlite3_io_methods methods = {2,
+                                               fault_close,
+                                               fault_read,
+                                               fault_write,
+                                               fault_truncate,
+                                               fault_sync,
+                                               fault_size,
+                                               fault_lock,
+                                               fault_unlock,
+                                               fault_reserved,
+                                               fault_control,
+                                               fault_sector,
+                                               fault_traits,
+                                               fault_shm_map,
+                                               fault_shm_lock,
+                                               fault_shm_barrier,
+                                               fault_shm_unmap,
+                                               NULL,
+                                               NULL};
     struct fault_file *f = (struct fault_file *)file;
     (void)vfs;
     f->real = (sqlite3_file *)(f + 1);

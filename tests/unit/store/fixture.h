@@ -205,8 +205,8 @@ struct fix_loaded {
     struct queue *queue[64];
     struct cache_entry *cache[64];
     size_t n_jobs, n_attempts, n_groups, n_queues, n_caches, n_leases, n_idems, n_settings;
-    char order[64];   /* one letter at each change of kind */
-    char text[4096];  /* leases, keys and settings, one line each */
+    char order[64];  /* one letter at each change of kind */
+    char text[4096]; /* leases, keys and settings, one line each */
     struct store_ids ids;
 };
 
@@ -272,8 +272,15 @@ static UNUSED void fix_on_setting(void *arg, const char *key, const char *value)
 static UNUSED struct fix_loaded *fix_load(struct fix *f, struct cail_err *err)
 {
     struct fix_loaded *l = mem_zalloc(sizeof *l);
-    struct store_loader to = {l,           fix_on_queue, fix_on_group, fix_on_job,    fix_on_attempt,
-                              fix_on_lease, fix_on_cache, fix_on_idem,  fix_on_setting};
+    struct store_loader to = {l,
+                              fix_on_queue,
+                              fix_on_group,
+                              fix_on_job,
+                              fix_on_attempt,
+                              fix_on_lease,
+                              fix_on_cache,
+                              fix_on_idem,
+                              fix_on_setting};
     if (store_load(f->s, T0, &to, &l->ids, err) == 0)
         return l;
     free(l);

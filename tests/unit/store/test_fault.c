@@ -8,8 +8,8 @@
 enum { BATCHES = 6, JOBS_PER_BATCH = 5, SWEEP_MAX = 400 };
 
 struct script {
-    bool acked[BATCHES];  /* the store said committed */
-    bool seen[BATCHES];   /* a load after a failure showed it */
+    bool acked[BATCHES]; /* the store said committed */
+    bool seen[BATCHES];  /* a load after a failure showed it */
     bool failed, full, refused;
 };
 
@@ -162,9 +162,10 @@ static void sweep(int kinds, int code, bool stays)
         full += s.full;
         refused += s.refused;
     }
-    print_message("          code %d %s: %d runs, %d with failed commits, %d on the reserve, %d given "
-                  "up\n",
-                  code, stays ? "for ever" : "once", runs, failed, full, refused);
+    print_message(
+        "          code %d %s: %d runs, %d with failed commits, %d on the reserve, %d given "
+        "up\n",
+        code, stays ? "for ever" : "once", runs, failed, full, refused);
     assert_true(runs > 0);
     if (code != SQLITE_IOERR_TRUNCATE && code != SQLITE_FULL)
         assert_true(failed > 0);
@@ -198,6 +199,48 @@ static void test_disk_full(void **state)
     (void)state;
     sweep(FAULT_WRITE, SQLITE_FULL, false);
     sweep(FAULT_WRITE, SQLITE_FULL, true);
+}
+
+static void ask_nothing_much(void *arg, struct store_reader *r)
+{
+    struct cail_err err;
+    int64_t id = 1;
+    assert_int_equal(store_read_states(r, &id, 1, arg, &err), 0);
+}
+
+/* After a doubtful commit nothing is stored until all was loaded anew, by new connections. */
+static void test_nothing_goes_on_after_a_failure(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct cail_err err;
+    int job_state = 0;
+    fix_begin(&f);
+    f.seams = (struct store_seams){.vfs = fault_install(), .idle_s = 3600};
+    fix_must_open(&f);
+    fix_read(&f, ask_nothing_much, &job_state);
+    assert_int_equal(job_state, -1);
+    assert_non_null(f.s->reader.db);
+    fault_arm(FAULT_SYNC, 1, SQLITE_IOERR_FSYNC, false);
+    for (int64_t i = 0; i < 3; i++) {
+        struct store_batch *b = store_batch_new(f.s);
+        fix_put_jobs(&f, b, 1 + i, 1);
+        assert_int_equal(fix_commit(&f, b, &err), STORE_FAILED);
+        assert_int_equal(err.code, E_STORE);
+    }
+    fault_disarm();
+    struct fix_loaded *l = fix_load(&f, &err);
+    assert_non_null(l);
+    assert_null(f.s->reader.db);
+    int64_t next = l->ids.job + 1;
+    assert_true(next <= 2); /* the first may be there, the others were not tried */
+    fix_loaded_free(l);
+    struct store_batch *b = store_batch_new(f.s);
+    fix_put_jobs(&f, b, next, 1);
+    assert_int_equal(fix_commit(&f, b, &err), STORE_COMMITTED);
+    fix_read(&f, ask_nothing_much, &job_state);
+    assert_int_equal(job_state, JOB_QUEUED);
+    fix_end(&f);
 }
 
 struct back {
@@ -296,9 +339,13 @@ static void test_one_sync_a_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_fails),    cmocka_unit_test(test_sync_fails),
-        cmocka_unit_test(test_truncate_fails), cmocka_unit_test(test_disk_full),
-        cmocka_unit_test(test_waits_for_space), cmocka_unit_test(test_birth_fails),
+        cmocka_unit_test(test_write_fails),
+        cmocka_unit_test(test_sync_fails),
+        cmocka_unit_test(test_truncate_fails),
+        cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_nothing_goes_on_after_a_failure),
+        cmocka_unit_test(test_waits_for_space),
+        cmocka_unit_test(test_birth_fails),
         cmocka_unit_test(test_one_sync_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void test_from_nothing(void **state)
     assert_false(exists(&f, "cail.db.new"));
     snprintf(path, sizeof path, "%s/cail.db", f.dir);
     assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0600); /* a script in a spec may hold what others must not see */
+    assert_int_equal(st.st_mode & 0777, 0600); /* a job's script is not for everybody */
     fix_end(&f);
 }
 
@@ -150,8 +150,8 @@ static void test_embedded(void **state)
     assert_true(migrations_embedded.n >= 1);
     for (int i = 0; i < migrations_embedded.n; i++) {
         const struct migration *step = &migrations_embedded.step[i];
-        CLEANUP(mem_freep) char *path =
-            mem_printf(CAIL_SOURCE_DIR "/schema/migrations/%s.sql", step->name);
+        CLEANUP(mem_freep)
+        char *path = mem_printf(CAIL_SOURCE_DIR "/schema/migrations/%s.sql", step->name);
         CLEANUP(str_done) struct str text = STR_INIT;
         struct cail_err err;
         assert_int_equal(atoi(step->name), i + 1);
@@ -199,8 +199,7 @@ static void test_plans(void **state)
     fix_begin(&f);
     fix_must_open(&f);
     for (size_t i = 0; i < ARRAY_LEN(plans); i++)
-        assert_plan(f.s->writer.db, text[plans[i].stmt], plans[i].index,
-                    plans[i].may_sort);
+        assert_plan(f.s->writer.db, text[plans[i].stmt], plans[i].index, plans[i].may_sort);
     fix_end(&f);
 }
 

@@ -303,11 +303,11 @@ static void test_late_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_garbage),        cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_newer),          cmocka_unit_test(test_damaged_page),
-        cmocka_unit_test(test_no_plain_file),  cmocka_unit_test(test_wal_without_file),
-        cmocka_unit_test(test_no_folder),      cmocka_unit_test(test_read_only_folder),
-        cmocka_unit_test(test_second_opener),  cmocka_unit_test(test_late_check),
+        cmocka_unit_test(test_garbage),       cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_newer),         cmocka_unit_test(test_damaged_page),
+        cmocka_unit_test(test_no_plain_file), cmocka_unit_test(test_wal_without_file),
+        cmocka_unit_test(test_no_folder),     cmocka_unit_test(test_read_only_folder),
+        cmocka_unit_test(test_second_opener), cmocka_unit_test(test_late_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

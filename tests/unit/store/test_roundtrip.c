@@ -3,7 +3,8 @@
 
 #include "fixture.h"
 
-static const char nasty[] = "'; DROP TABLE job; -- \"\\ \n\t\x01 \xff\xfe caf\xc3\xa9 \xf0\x9f\x98\x80";
+static const char nasty[] =
+    "'; DROP TABLE job; -- \"\\ \n\t\x01 \xff\xfe caf\xc3\xa9 \xf0\x9f\x98\x80";
 
 static void assert_same_text(const char *a, const char *b)
 {
@@ -229,9 +230,10 @@ static void fill_end(struct attempt *a)
     a->files_gone = true;
     model_set(&a->cpu_list, "0-3,7");
     model_set(&a->provenance, "{\"a\":[1,\"\\u0000\"]}");
-    a->end = (struct attempt_end){END_OUT_OF_MEMORY, 255, 9,         2,         0,         INT64_MAX, 1,
-                                  INT64_MAX,         0,   INT64_MAX, INT64_MAX, INT64_MAX, 1,
-                                  INT64_MAX,         77,  mem_strdup(nasty)};
+    a->end = (struct attempt_end){END_OUT_OF_MEMORY, 255,       9,         2,         0,
+                                  INT64_MAX,         1,         INT64_MAX, 0,         INT64_MAX,
+                                  INT64_MAX,         INT64_MAX, 1,         INT64_MAX, 77,
+                                  mem_strdup(nasty)};
 }
 
 static void test_attempt(void **state)
@@ -275,11 +277,10 @@ static void put_results(struct store_batch *b, double *samples, int32_t n)
 {
     char *benchmark = mem_strdup(nasty), *params = mem_strdup("{}");
     char *metric = mem_strdup("m"), *unit = mem_strdup("");
-    struct result r[2] = {
-        {1, 1, 1, benchmark, params, metric, unit, BETTER_LOWER, METRIC_TIME, RESULT_OK, samples, n,
-         1.5},
-        {INT64_MAX, 1, 1, benchmark, params, metric, unit, BETTER_NEUTRAL, METRIC_EXACT,
-         RESULT_NAN, NULL, 0, NAN}};
+    struct result r[2] = {{1, 1, 1, benchmark, params, metric, unit, BETTER_LOWER, METRIC_TIME,
+                           RESULT_OK, samples, n, 1.5},
+                          {INT64_MAX, 1, 1, benchmark, params, metric, unit, BETTER_NEUTRAL,
+                           METRIC_EXACT, RESULT_NAN, NULL, 0, NAN}};
     store_put_results(b, r, 2);
     free(benchmark);
     free(params);
@@ -332,9 +333,12 @@ static void put_small_nouns(struct fix *f)
     struct store_batch *b = store_batch_new(f->s);
     struct queue q1 = {.name = mem_strdup(nasty), .limit = INT32_MAX, .paused = true};
     struct queue q2 = {.name = mem_strdup("a"), .limit = 1};
-    struct cache_entry c = {.key = mem_strdup("k"),     .recipe = mem_strdup("r"),
-                            .params = mem_strdup("{}"), .path = mem_strdup(nasty),
-                            .state = CACHE_BUILDING,    .job_id = 9};
+    struct cache_entry c = {.key = mem_strdup("k"),
+                            .recipe = mem_strdup("r"),
+                            .params = mem_strdup("{}"),
+                            .path = mem_strdup(nasty),
+                            .state = CACHE_BUILDING,
+                            .job_id = 9};
     struct attempt *a = fix_attempt(3, 2, 1);
     struct job *j = fix_job(2);
     j->attempts_used = 1;
