@@ -2,8 +2,9 @@
  *
  * Where an answer comes from. A live job (held, queued, running) is in memory; everything else is
  * rows, which `load` fetches on the reader thread. Most routes are HTTP_LOAD_LAZY: serve looks into
- * memory and asks for rows by api_reload only when it needs them. What a load finds wrong is kept in
- * what it returns: whether it matters is known to serve alone (a live job need not have a row yet). */
+ * memory and asks for rows by api_reload only when it needs them. What a load finds wrong is kept
+ * in what it returns: whether it matters is known to serve alone (a live job need not have a row
+ * yet). */
 #ifndef HTTP_API_H
 #define HTTP_API_H
 
@@ -22,12 +23,12 @@ void *api_scratch(struct http_request *rq, size_t size);
 int api_reload(struct http_request *rq);
 /* What the reload brought; NULL when this call was not asked for by api_reload. */
 void *api_loaded(struct http_request *rq);
-enum { API_SMALL_BODY = 64 << 10 }; /* body_max of actions */
+enum { API_SMALL_BODY = 64 << 10 };    /* body_max of actions */
 #define API_ENDING_US INT64_C(5000000) /* longest wait for a job that is ending to be durable */
-enum { API_LOADS_MAX = 20 }; /* after so many, rows are taken as they are */
+enum { API_LOADS_MAX = 20 };           /* after so many, rows are taken as they are */
 
-/* Does Accept name `type` ("text/html") itself, with a quality above 0? Wildcards do not count: they
- * get JSON. */
+/* Does Accept name `type` ("text/html") itself, with a quality above 0? Wildcards do not count:
+ * they get JSON. */
 bool api_accepts(const struct http_request *rq, const char *type);
 /* Is rq's Content-Type (or the request's default "") the media type `type`? */
 bool api_is_type(const struct http_request *rq, const char *type);
@@ -58,7 +59,7 @@ struct job_loaded {
     int fd; /* a file of it that was opened, -1 = none */
     int file_rc;
     struct cail_err file_err;
-    uint64_t size, from;  /* of fd: its size; where the wanted tail begins */
+    uint64_t size, from; /* of fd: its size; where the wanted tail begins */
     uint64_t hole_from, hole_to;
     char *text; /* a tail of its log */
     size_t text_len;
@@ -108,7 +109,8 @@ int load_list(void *reader, const struct http_request *rq, void **ret, struct ca
 void list_loaded_free(void *loaded);
 /* Is a row live that memory no longer has? It ended while the rows were read: load again. */
 bool list_is_stale(struct api *api, const struct http_request *rq, const struct list_loaded *l);
-/* The job to show for a row: the live one where there is one. NULL = it no longer fits the filter. */
+/* The job to show for a row: the live one where there is one. NULL = it no longer fits the filter.
+ */
 const struct job *list_pick(struct api *api, const struct list_loaded *l, size_t i);
 
 /* --- groups --- */
@@ -119,8 +121,8 @@ struct group_loaded {
 };
 struct group_loaded *group_loaded_new(void *reader, int64_t id);
 void group_loaded_free(void *loaded);
-/* All members by index: memory where it has them, else rows; free() the array. Rows that failed to load:
- * the group is younger than its rows, all of it is in memory. */
+/* All members by index: memory where it has them, else rows; free() the array. Rows that failed to
+ * load: the group is younger than its rows, all of it is in memory. */
 size_t group_members(struct api *api, int64_t id, const struct group_loaded *rows,
                      struct job ***ret);
 

@@ -1,5 +1,6 @@
-/* GET /env: what tools/env_check.sh finds, kept for a minute. The script looks at every tool's version, so
- * it runs on the worker pool, under a deadline, and all who ask meanwhile wait for the one run. */
+/* GET /env: what tools/env_check.sh finds, kept for a minute. The script looks at every tool's
+ * version, so it runs on the worker pool, under a deadline, and all who ask meanwhile wait for the
+ * one run. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

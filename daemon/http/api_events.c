@@ -1,5 +1,5 @@
-/* GET /events: live events as text/event-stream. A reader keeps its place by "<epoch>-<seq>"; whoever
- * cannot be given all that happened since is told to load afresh ("resync"). */
+/* GET /events: live events as text/event-stream. A reader keeps its place by "<epoch>-<seq>";
+ * whoever cannot be given all that happened since is told to load afresh ("resync"). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "http/api.h"
 #include "http/event_id.h"
 
-enum { PENDING_MAX = 64 << 10 }; /* gathered for one write */
+enum { PENDING_MAX = 64 << 10 };       /* gathered for one write */
 #define HEARTBEAT_US INT64_C(10000000) /* asked every 15 s, so at least that often */
 
 struct event_stream {

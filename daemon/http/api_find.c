@@ -38,7 +38,8 @@ int load_job(void *reader, const struct http_request *rq, void **ret, struct cai
     return rc;
 }
 
-/* Is all there is to say about a live job in memory? Its first attempt is, earlier ones are rows. */
+/* Is all there is to say about a live job in memory? Its first attempt is, earlier ones are rows.
+ */
 static bool is_whole(const struct job *j)
 {
     return j->attempts_used <= (j->attempt ? 1 : 0);

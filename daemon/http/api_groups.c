@@ -87,8 +87,8 @@ static bool is_stale(struct api *api, const struct http_request *rq, const struc
     return false;
 }
 
-/* Load a group for part 0; 0, HTTP_RELOAD or an error. *ret_rows may have failed to find a row when the
- * group is live: it is younger than the newest batch. */
+/* Load a group for part 0; 0, HTTP_RELOAD or an error. *ret_rows may have failed to find a row when
+ * the group is live: it is younger than the newest batch. */
 static int find_group(struct api *api, struct http_request *rq, int64_t *ret_id,
                       struct group_loaded **ret_rows, const struct group **ret_group,
                       struct cail_err *err)

@@ -1,5 +1,5 @@
-/* Is it there, is it well, which one is it. Exempt from waiting for a COMMIT: a daemon whose disk stalls
- * must still be able to say so. */
+/* Is it there, is it well, which one is it. Exempt from waiting for a COMMIT: a daemon whose disk
+ * stalls must still be able to say so. */
 #include <unistd.h>
 
 #include "base/mem.h"

@@ -200,8 +200,8 @@ static int open_artifact(const char *dir, const char *name, struct job_loaded *l
     CLEANUP(mem_freep) char *folder = mem_printf("%s/artifacts", dir);
     CLEANUP(fsx_closep) int at = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct open_how how = {.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-                                      RESOLVE_NO_MAGICLINKS};
+                           .resolve =
+                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     long fd = at < 0 ? -1 : syscall(SYS_openat2, at, name, &how, sizeof how);
     struct stat st;
     if (fd < 0)
@@ -223,12 +223,12 @@ API_LOAD(load_artifact)
     const struct artifact *a = find_artifact(&l->rec, rq->part[1]);
     const struct attempt *from = a ? attempt_of(&l->rec, a->attempt_id) : NULL;
     if (!from)
-        l->file_rc = err_set(&l->file_err, E_NOT_FOUND, "the job has no artifact \"%.100s\"",
-                             rq->part[1]);
+        l->file_rc =
+            err_set(&l->file_err, E_NOT_FOUND, "the job has no artifact \"%.100s\"", rq->part[1]);
     else if (from->files_gone)
-        l->file_rc = err_set(&l->file_err, E_NOT_FOUND,
-                             "the files of attempt %d have been removed to make room",
-                             (int)from->number);
+        l->file_rc =
+            err_set(&l->file_err, E_NOT_FOUND,
+                    "the files of attempt %d have been removed to make room", (int)from->number);
     else
         l->file_rc = open_artifact(from->dir, a->name, l);
     return 0;
@@ -238,7 +238,7 @@ API_LOAD(load_artifact)
 static const char *type_of(const char *name)
 {
     static const char *const types[][2] = {
-        {".txt", "text/plain; charset=utf-8"}, {".log", "text/plain; charset=utf-8"},
+        {".txt", "text/plain; charset=utf-8"},  {".log", "text/plain; charset=utf-8"},
         {".mlir", "text/plain; charset=utf-8"}, {".ll", "text/plain; charset=utf-8"},
         {".s", "text/plain; charset=utf-8"},    {".ptx", "text/plain; charset=utf-8"},
         {".md", "text/plain; charset=utf-8"},   {".csv", "text/csv; charset=utf-8"},

@@ -19,8 +19,8 @@ API_SERVE(api_job)
     rc = http_part_id(rq, 0, ret_wait_key, err);
     if (rc)
         return rc;
-    /* A job that has just ended stays in memory until its last rows are durable; only then do the rows
-     * say how. That is milliseconds away. */
+    /* A job that has just ended stays in memory until its last rows are durable; only then do the
+     * rows say how. That is milliseconds away. */
     const struct job *live = engine_job(api->engine, *ret_wait_key);
     bool ending = live && job_state_is_terminal(live->state) && !rq->expired;
     if (ending && !rq->deadline_mono_us)

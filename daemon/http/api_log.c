@@ -9,7 +9,8 @@
 #include "http/log_stream.h"
 #include "http/range.h"
 
-/* Which log to open; taken from memory when the attempt lives, so that its row need not be there. */
+/* Which log to open; taken from memory when the attempt lives, so that its row need not be there.
+ */
 struct log_scratch {
     struct api_scratch base;
     int64_t attempt_id; /* 0 = look it up in the rows */
@@ -190,7 +191,8 @@ API_SERVE(api_log)
     }
     if (rc)
         return rc;
-    /* An attempt that ended since it was asked for is followed too: what it wrote last is not lost. */
+    /* An attempt that ended since it was asked for is followed too: what it wrote last is not lost.
+     */
     bool grows = live || sc->attempt_id;
     return q.follow && grows ? follow(api, l, &want, reply)
                              : plain(api, l, &want, q.tail < 0 ? rq->range : NULL, reply, err);

@@ -141,7 +141,8 @@ static int read_queue(const struct http_request *rq, json_t **ret_body, const ch
     *ret_name = NULL;
     *ret_limit = -1;
     int rc = body_object(rq, known, ARRAY_LEN(known), ret_body, err);
-    json_t *name = json_object_get(*ret_body, "queue"), *limit = json_object_get(*ret_body, "limit");
+    json_t *name = json_object_get(*ret_body, "queue"),
+           *limit = json_object_get(*ret_body, "limit");
     struct jpath at_name = {.text = "/queue", .len = 6}, at_limit = {.text = "/limit", .len = 6};
     if (rc == 0 && name)
         rc = json_get_str(name, &at_name, JOB_QUEUE_NAME_MAX, "", ret_name, err);

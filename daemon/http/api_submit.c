@@ -11,7 +11,8 @@
 
 enum want { WANT_STATES = 1, WANT_JOB, WANT_GROUP };
 
-/* The rare roads: `after` names jobs that are only rows, or a repeated key made something that is. */
+/* The rare roads: `after` names jobs that are only rows, or a repeated key made something that is.
+ */
 struct submit_scratch {
     struct api_scratch base;
     enum want want;
@@ -209,8 +210,9 @@ static void made_reply(struct api *api, const struct submission *sub,
 }
 
 /* (states, n) as the reader found them, or NULL before it was asked. */
-static int submit(struct api *api, struct http_request *rq, const struct engine_known_states *states,
-                  struct http_reply *reply, struct cail_err *err)
+static int submit(struct api *api, struct http_request *rq,
+                  const struct engine_known_states *states, struct http_reply *reply,
+                  struct cail_err *err)
 {
     const char *key = rq->idempotency_key;
     char sha256[DIGEST_LEN] = "";

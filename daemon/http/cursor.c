@@ -1,4 +1,5 @@
-/* Cursors of lists: an id as eleven characters of base64url, so that nobody counts on what is inside. */
+/* Cursors of lists: an id as eleven characters of base64url, so that nobody counts on what is
+ * inside. */
 #include <string.h>
 
 #include "http/api.h"

@@ -54,8 +54,8 @@ void html_adds(struct str *out, const char *text)
         html_add(out, text, strlen(text));
 }
 
-/* Length of the terminal sequence at p, which is an ESC. ECMA-48: CSI, the string sequences up to BEL or
- * ST, and two-byte ones. One that is cut off takes the rest. */
+/* Length of the terminal sequence at p, which is an ESC. ECMA-48: CSI, the string sequences up to
+ * BEL or ST, and two-byte ones. One that is cut off takes the rest. */
 static size_t sequence_len(const char *p, size_t len)
 {
     size_t i = 2;

@@ -13,8 +13,8 @@ int log_file_open(const char *dir, int *ret_fd, uint64_t *ret_size, struct cail_
 {
     CLEANUP(fsx_closep) int folder = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     /* O_NONBLOCK: a pipe in its place must not hold us up before it is refused. */
-    int fd = folder < 0 ? -1
-                        : openat(folder, "log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd =
+        folder < 0 ? -1 : openat(folder, "log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
     *ret_fd = -1;
     *ret_size = 0;

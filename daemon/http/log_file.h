@@ -17,7 +17,7 @@ bool log_file_hole(int fd, uint64_t size, uint64_t *ret_from, uint64_t *ret_to);
 
 /* A reader of one log from `pos` to `end`. A hole may open under its feet while the job runs. */
 struct log_reader {
-    int fd;        /* -1 = not there yet: reads nothing */
+    int fd; /* -1 = not there yet: reads nothing */
     uint64_t pos, end;
     char mark[64]; /* what stands in for a hole, being given out */
     size_t mark_at, mark_len;

@@ -1,6 +1,6 @@
-/* Following a log. The end of an attempt is learnt first and its file is read after that, so nothing
- * written before the end is missed. The next attempt comes from memory, or, when the reader of the
- * stream is slow and attempts have come and gone meanwhile, from their rows. */
+/* Following a log. The end of an attempt is learnt first and its file is read after that, so
+ * nothing written before the end is missed. The next attempt comes from memory, or, when the reader
+ * of the stream is slow and attempts have come and gone meanwhile, from their rows. */
 #include "http/log_stream.h"
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 struct log_stream;
 
-/* A question to the rows: which attempt comes after `number`, and is the job over? Lives on its own:
- * the stream may be closed before the answer is there. */
+/* A question to the rows: which attempt comes after `number`, and is the job over? Lives on its
+ * own: the stream may be closed before the answer is there. */
 struct ask {
     struct log_stream *stream; /* NULL = closed meanwhile */
     int64_t job;

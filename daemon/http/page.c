@@ -63,8 +63,8 @@ void page_result_row(struct str *out, const struct result *r, int64_t job)
     page_cell(out, "", r->unit);
     snprintf(value, sizeof value, "%d", (int)r->n_samples);
     page_cell(out, "n", value);
-    page_cell(out, "quiet", r->status == RESULT_OK ? better_words[r->better]
-                                                   : result_status_words[r->status]);
+    page_cell(out, "quiet",
+              r->status == RESULT_OK ? better_words[r->better] : result_status_words[r->status]);
     str_adds(out, "</tr>\n");
 }
 

@@ -123,8 +123,9 @@ static void attempts(struct api *api, const struct found *f, struct str *out)
     size_t n = found_attempts(api, f, &all);
     if (n == 0)
         return;
-    str_adds(out, "<h2>Attempts</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">number<th>end"
-                  "<th class=\"n\">exit code<th class=\"n\">time<th class=\"n\">memory<th></tr>\n");
+    str_adds(out,
+             "<h2>Attempts</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">number<th>end"
+             "<th class=\"n\">exit code<th class=\"n\">time<th class=\"n\">memory<th></tr>\n");
     for (size_t i = 0; i < n; i++)
         attempt_row(out, found_job(f)->id, all[i]);
     str_adds(out, "</table></div>\n");
@@ -185,8 +186,9 @@ int page_job(struct api *api, struct http_request *rq, struct http_reply *reply,
     struct str *out = &reply->body;
     CLEANUP(mem_freep) char *title = mem_printf("job %lld: %s", (long long)j->id, j->name);
     page_begin(reply, title, !job_state_is_terminal(j->state));
-    str_addf(out, "<p><a href=\"/jobs/%lld/why\">why</a> · <a href=\"/jobs/%lld/repro\">repro</a> · "
-                  "<a href=\"/jobs/%lld/provenance\">provenance</a></p>\n",
+    str_addf(out,
+             "<p><a href=\"/jobs/%lld/why\">why</a> · <a href=\"/jobs/%lld/repro\">repro</a> · "
+             "<a href=\"/jobs/%lld/provenance\">provenance</a></p>\n",
              (long long)j->id, (long long)j->id, (long long)j->id);
     facts(out, j);
     attempts(api, &f, out);

@@ -1,5 +1,6 @@
-/* GET /jobs/{id}/repro: a bash script that runs the job again, anywhere bash is. Whatever a stranger
- * wrote stands in single quotes, in a heredoc with a delimiter of its own, or, in comments, on one line. */
+/* GET /jobs/{id}/repro: a bash script that runs the job again, anywhere bash is. Whatever a
+ * stranger wrote stands in single quotes, in a heredoc with a delimiter of its own, or, in
+ * comments, on one line. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,8 +52,9 @@ static void environment(const struct job_spec *spec, struct str *out)
     for (char **e = spec->env; e && *e; e++) {
         size_t name = strcspn(*e, "=");
         /* A name that is no shell word came from a client of another make; env(1) could set it. */
-        if (name == 0 || strspn(*e, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") !=
-                             name || (**e >= '0' && **e <= '9')) {
+        if (name == 0 ||
+            strspn(*e, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != name ||
+            (**e >= '0' && **e <= '9')) {
             comment(out, "left out of the environment", *e);
             continue;
         }
@@ -91,8 +93,8 @@ static void recipe(const struct job_spec *spec, struct str *out)
     str_addc(out, '\n');
 }
 
-/* Into a file, as when it ran: its first line may name another interpreter, and it may read its standard
- * input. The delimiter is made of the text's hash, so no line of the text can be it. */
+/* Into a file, as when it ran: its first line may name another interpreter, and it may read its
+ * standard input. The delimiter is made of the text's hash, so no line of the text can be it. */
 static void script(const char *text, struct str *out)
 {
     char sha256[DIGEST_LEN];

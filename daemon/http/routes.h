@@ -14,9 +14,9 @@ struct env_cache;
 struct api {
     struct engine *engine;
     struct http_server *server;
-    const char *url;             /* "http://127.0.0.1:8080", for the texts that show commands */
+    const char *url; /* "http://127.0.0.1:8080", for the texts that show commands */
     const char *sqlite_version, *libmicrohttpd_version;
-    struct env_cache *env;       /* api_env.c's */
+    struct env_cache *env; /* api_env.c's */
 };
 
 /* After the server has stopped and while the engine still lives. */

@@ -1,5 +1,6 @@
-/* A text table that fits a width. Pure. Cells may come from strangers: control characters become '?'.
- * Width is counted in characters; a terminal that draws some of them double is off by those. */
+/* A text table that fits a width. Pure. Cells may come from strangers: control characters become
+ * '?'. Width is counted in characters; a terminal that draws some of them double is off by those.
+ */
 #ifndef HTTP_TABLE_H
 #define HTTP_TABLE_H
 
@@ -12,8 +13,9 @@
 
 struct table_column {
     const char *title;
-    bool right;     /* numbers */
-    size_t narrow;  /* may be cut down to this many characters when the table is too wide; 0 = never */
+    bool right; /* numbers */
+    size_t
+        narrow; /* may be cut down to this many characters when the table is too wide; 0 = never */
 };
 
 struct table {

@@ -53,7 +53,7 @@ void text_remark(const struct job *j, char out[160])
 }
 
 static const struct table_column job_columns[] = {
-    {"ID", true, 0}, {"STATE", false, 0}, {"KIND", false, 0},   {"NAME", false, 16},
+    {"ID", true, 0},     {"STATE", false, 0}, {"KIND", false, 0},    {"NAME", false, 16},
     {"QUEUE", false, 7}, {"TIME", true, 0},   {"REMARK", false, 10},
 };
 
@@ -79,8 +79,8 @@ void text_jobs(struct str *out, const struct job *const *jobs, size_t n, int64_t
 }
 
 static const struct table_column gpu_columns[] = {
-    {"GPU", true, 0}, {"UUID", false, 12}, {"MODEL", false, 10}, {"MEMORY", true, 0},
-    {"STATE", false, 10},
+    {"GPU", true, 0},    {"UUID", false, 12},  {"MODEL", false, 10},
+    {"MEMORY", true, 0}, {"STATE", false, 10},
 };
 
 void text_gpus(struct str *out, const struct sched_gpu *gpus, size_t n)
@@ -105,12 +105,13 @@ void text_gpus(struct str *out, const struct sched_gpu *gpus, size_t n)
 
 void text_usage(struct str *out, const struct sched_usage *u)
 {
-    str_addf(out,
-             "%lld running, %lld queued; in use: %d of %d cpus, %lld of %lld MiB, %d of %d gpus%s%s\n",
-             (long long)u->running, (long long)u->queued, (int)u->cpus_used, (int)u->cpus_total,
-             (long long)u->memory_used_mib, (long long)u->memory_total_mib, (int)u->gpus_used,
-             (int)u->gpus_total, u->paused ? "; paused: nothing starts" : "",
-             u->quiet ? "; a job has the machine to itself" : "");
+    str_addf(
+        out,
+        "%lld running, %lld queued; in use: %d of %d cpus, %lld of %lld MiB, %d of %d gpus%s%s\n",
+        (long long)u->running, (long long)u->queued, (int)u->cpus_used, (int)u->cpus_total,
+        (long long)u->memory_used_mib, (long long)u->memory_total_mib, (int)u->gpus_used,
+        (int)u->gpus_total, u->paused ? "; paused: nothing starts" : "",
+        u->quiet ? "; a job has the machine to itself" : "");
 }
 
 void text_how(struct str *out, const char *url)

@@ -1,5 +1,5 @@
-/* Text for terminals: the tables behind "Accept: text/plain" and the front page for curl. Pure: the time
- * comes as a value. */
+/* Text for terminals: the tables behind "Accept: text/plain" and the front page for curl. Pure: the
+ * time comes as a value. */
 #ifndef HTTP_TEXT_H
 #define HTTP_TEXT_H
 

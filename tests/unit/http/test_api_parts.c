@@ -33,11 +33,12 @@ static void test_cursor(void **state)
         cursor_make(ids[i], text);
         assert_true(cursor_read(text, &back));
         assert_int_equal(back, ids[i]);
-        assert_true(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
-                    strlen(text));
+        assert_true(
+            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+            strlen(text));
     }
-    static const char *const bad[] = {"", "1", "AAAAAAAAAAA", "AAAAAAAAAA=", "AAAAAAAAAABB",
-                                      "___________", "AAAAA AAAAB"};
+    static const char *const bad[] = {
+        "", "1", "AAAAAAAAAAA", "AAAAAAAAAA=", "AAAAAAAAAABB", "___________", "AAAAA AAAAB"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(cursor_read(bad[i], &back));
 }
@@ -240,8 +241,8 @@ static void test_durations(void **state)
     static const struct {
         int64_t us;
         const char *text;
-    } rows[] = {{-5, "0.0s"},           {1234567, "1.2s"},          {59999999, "59.9s"},
-                {60000000, "1m00s"},    {3599999999, "59m59s"},     {3600000000, "1h00m"},
+    } rows[] = {{-5, "0.0s"},           {1234567, "1.2s"},         {59999999, "59.9s"},
+                {60000000, "1m00s"},    {3599999999, "59m59s"},    {3600000000, "1h00m"},
                 {86400000000, "1d00h"}, {8640000000000, "100d00h"}};
     char text[24];
     (void)state;
@@ -272,7 +273,8 @@ static void test_job_table_is_at_most_100_wide(void **state)
     struct job *j = job_of(name);
     j->id = INT64_C(123456789);
     j->state = JOB_DEP_FAILED;
-    model_set(&j->reason, "job 4711, which this one comes after, has failed and will not be retried");
+    model_set(&j->reason,
+              "job 4711, which this one comes after, has failed and will not be retried");
     const struct job *all[] = {j};
     text_jobs(&out, all, 1, 0);
     for (const char *line = out.p; *line;) {
@@ -322,7 +324,8 @@ static void test_html(void **state)
                                "&lt;/script&gt;");
     str_clear(&out);
     html_add(&out, "a\0b\x1b\tc\n\xff\xe2\x80\xae", 11);
-    assert_string_equal(out.p, "a\xef\xbf\xbd" "b\xef\xbf\xbd\tc\n\xef\xbf\xbd\xef\xbf\xbd");
+    assert_string_equal(out.p, "a\xef\xbf\xbd"
+                               "b\xef\xbf\xbd\tc\n\xef\xbf\xbd\xef\xbf\xbd");
     str_done(&out);
 }
 
@@ -356,8 +359,13 @@ static void test_event_ids(void **state)
     (void)state;
     assert_true(event_id_read("0123abcd-42", "0123abcd", &seq));
     assert_int_equal(seq, 42);
-    static const char *const bad[] = {"", "42", "0123abcd", "0123abcd-", "0123abcd-4x",
-                                      "ffffffff-42", "0123abcd-9999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "42",
+                                      "0123abcd",
+                                      "0123abcd-",
+                                      "0123abcd-4x",
+                                      "ffffffff-42",
+                                      "0123abcd-9999999999999999999"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(event_id_read(bad[i], "0123abcd", &seq));
 }
@@ -435,10 +443,11 @@ static void test_repro_of_a_recipe(void **state)
     struct cail_err err;
     struct str out = STR_INIT;
     (void)state;
-    assert_int_equal(job_spec_read("{\"recipe\":\"setup-llvm\",\"params\":{\"jobs\":4,\"targets\":\"a;b\"},"
-                                   "\"build_root\":\"/b r\"}",
-                                   &spec, &err),
-                     0);
+    assert_int_equal(
+        job_spec_read("{\"recipe\":\"setup-llvm\",\"params\":{\"jobs\":4,\"targets\":\"a;b\"},"
+                      "\"build_root\":\"/b r\"}",
+                      &spec, &err),
+        0);
     repro_script(j, &spec, NULL, "h", "0.1", &out);
     assert_non_null(strstr(out.p, "\nexec cail run 'setup-llvm' -p 'jobs=4' -p 'targets=a;b' "
                                   "--build-root '/b r'\n"));
