@@ -290,8 +290,19 @@ static int set_dotted(struct config *c, const char *text)
     return -1;
 }
 
-enum { O_LISTEN = 1, O_SOCKET, O_STATE, O_BUILD, O_RECIPES, O_CONFIG, O_PORT, O_SET, O_VERBOSE,
-       O_VERSION, O_HELP };
+enum {
+    O_LISTEN = 1,
+    O_SOCKET,
+    O_STATE,
+    O_BUILD,
+    O_RECIPES,
+    O_CONFIG,
+    O_PORT,
+    O_SET,
+    O_VERBOSE,
+    O_VERSION,
+    O_HELP
+};
 static const struct option options[] = {
     {"listen", required_argument, NULL, O_LISTEN},
     {"socket", required_argument, NULL, O_SOCKET},
@@ -381,8 +392,8 @@ int config_read(struct config *c, int argc, char **argv, enum config_answer *ret
     if (optind < argc)
         return err_set(err, E_BAD_REQUEST, "\"%.60s\" is no option; cail-d --help lists them",
                        argv[optind]);
-    if (!c->socket[0] && (size_t)snprintf(c->socket, sizeof c->socket, "%.90s/cail.sock",
-                                          c->state_dir) > 100)
+    if (!c->socket[0] &&
+        (size_t)snprintf(c->socket, sizeof c->socket, "%.90s/cail.sock", c->state_dir) > 100)
         c->socket[0] = 0;
     if (strcmp(c->socket, "none") == 0)
         c->socket[0] = 0;

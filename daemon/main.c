@@ -113,8 +113,10 @@ static int make_state_dir(const char *dir, struct cail_err *err)
     if (rc)
         return rc;
     if (stat(dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0022))
-        return err_set(err, E_FORBIDDEN, "the state folder '%s' must be a folder of yours that "
-                       "nobody else can write to (chmod 700)", dir);
+        return err_set(err, E_FORBIDDEN,
+                       "the state folder '%s' must be a folder of yours that "
+                       "nobody else can write to (chmod 700)",
+                       dir);
     return 0;
 }
 

@@ -9,6 +9,6 @@
 #define FALLTHROUGH       __attribute__((fallthrough))
 #define UNUSED            __attribute__((unused))
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 #endif

@@ -8,10 +8,9 @@
 static const struct {
     const char *word, *title;
     int http_status;
-} rows[E_COUNT_] = {
-    [E_OK] = {"ok", "No error", 200},
+} rows[E_COUNT_] = {[E_OK] = {"ok", "No error", 200},
 #define X(sym, word, http, exit, title) [sym] = {word, title, http},
-    CAIL_ERRORS(X)
+                    CAIL_ERRORS(X)
 #undef X
 };
 
@@ -31,7 +30,7 @@ int err_http_status(enum cail_code code)
 }
 
 static void PRINTF_LIKE(3, 0)
-fill(struct cail_err *err, enum cail_code code, const char *fmt, va_list ap)
+    fill(struct cail_err *err, enum cail_code code, const char *fmt, va_list ap)
 {
     if (!err)
         return;

@@ -23,14 +23,14 @@ struct jw {
 
 #define JW(s) ((struct jw){(s), false})
 
-void jw_open(struct jw *w, char bracket);  /* '{' or '[' */
-void jw_close(struct jw *w, char bracket); /* '}' or ']' */
-void jw_key(struct jw *w, const char *name); /* name needs no escaping */
+void jw_open(struct jw *w, char bracket);        /* '{' or '[' */
+void jw_close(struct jw *w, char bracket);       /* '}' or ']' */
+void jw_key(struct jw *w, const char *name);     /* name needs no escaping */
 void jw_key_any(struct jw *w, const char *name); /* a key that a stranger chose */
-void jw_str(struct jw *w, const char *s);  /* NULL = null */
+void jw_str(struct jw *w, const char *s);        /* NULL = null */
 void jw_strn(struct jw *w, const char *s, size_t len);
 void jw_int(struct jw *w, int64_t v);
-void jw_real(struct jw *w, double v);      /* %.17g shortened; NaN and infinities = null */
+void jw_real(struct jw *w, double v); /* %.17g shortened; NaN and infinities = null */
 void jw_bool(struct jw *w, bool v);
 void jw_null(struct jw *w);
 void jw_raw(struct jw *w, const char *json, size_t len); /* len 0 = nothing at all */

@@ -9,10 +9,10 @@
 
 #include "base/attr.h"
 
-void *mem_zalloc(size_t size) NODISCARD;                          /* zeroed; never NULL */
-void *mem_array(size_t n, size_t size) NODISCARD;                 /* zeroed; checks n * size */
-void *mem_grow(void *p, size_t n, size_t size) NODISCARD;         /* realloc to n * size */
-char *mem_strdup(const char *s) NODISCARD;                        /* NULL gives NULL */
+void *mem_zalloc(size_t size) NODISCARD;                  /* zeroed; never NULL */
+void *mem_array(size_t n, size_t size) NODISCARD;         /* zeroed; checks n * size */
+void *mem_grow(void *p, size_t n, size_t size) NODISCARD; /* realloc to n * size */
+char *mem_strdup(const char *s) NODISCARD;                /* NULL gives NULL */
 char *mem_strndup(const char *s, size_t n) NODISCARD;
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2) NODISCARD;
 

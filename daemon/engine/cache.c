@@ -1,7 +1,7 @@
 /* The build cache: a finished build is found again by the content it was made of. The key goes into
  * the job's spec once its keying step has told the identity of its sources and tools; builds live
- * in <build_root>/cache/<recipe>-<key16>, made in place (cmake's folders cannot be moved), and count
- * only once their row says ready. */
+ * in <build_root>/cache/<recipe>-<key16>, made in place (cmake's folders cannot be moved), and
+ * count only once their row says ready. */
 #include "engine/internal.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* After an attempt, on the worker pool: results from its log and files, artifacts with their hashes,
- * provenance. Reads only regular files below the attempt's folder, bounded in number and size, and
- * follows no link. */
+/* After an attempt, on the worker pool: results from its log and files, artifacts with their
+ * hashes, provenance. Reads only regular files below the attempt's folder, bounded in number and
+ * size, and follows no link. */
 #include "engine/internal.h"
 
 #include <dirent.h>
@@ -106,8 +106,8 @@ static void read_log(struct collection *x, char sha[DIGEST_LEN])
 
 typedef void (*file_fn)(struct collection *x, int fd, const char *name, const struct stat *st);
 
-static void walk(struct collection *x, int parent, const char *folder, const char *prefix, int depth,
-                 int *left, file_fn fn)
+static void walk(struct collection *x, int parent, const char *folder, const char *prefix,
+                 int depth, int *left, file_fn fn)
 {
     int dfd = openat(parent, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *d = dfd < 0 ? NULL : fdopendir(dfd);
@@ -119,16 +119,15 @@ static void walk(struct collection *x, int parent, const char *folder, const cha
         struct stat st;
         const char *leaf = entry->d_name;
         CLEANUP(mem_freep) char *name = mem_printf("%s%s", prefix, leaf);
-        if (leaf[0] == '.' || strlen(name) > 255 ||
-            fstatat(dfd, leaf, &st, AT_SYMLINK_NOFOLLOW))
+        if (leaf[0] == '.' || strlen(name) > 255 || fstatat(dfd, leaf, &st, AT_SYMLINK_NOFOLLOW))
             continue;
         if (S_ISDIR(st.st_mode) && depth < FOLDER_DEPTH_MAX) {
             CLEANUP(mem_freep) char *inner = mem_printf("%s/", name);
             walk(x, dfd, leaf, inner, depth + 1, left, fn);
             continue;
         }
-        CLEANUP(fsx_closep) int fd = openat(dfd, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
-                                                           O_NONBLOCK);
+        CLEANUP(fsx_closep)
+        int fd = openat(dfd, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
             --*left;
             fn(x, fd, name, &st);
@@ -147,8 +146,8 @@ static const struct declared *declaration_of(const struct collection *x, const c
     return NULL;
 }
 
-/* A glob that begins with '*' says that each file is a benchmark of its own: its name up to the first
- * dot. Otherwise the job's name. Caller frees. */
+/* A glob that begins with '*' says that each file is a benchmark of its own: its name up to the
+ * first dot. Otherwise the job's name. Caller frees. */
 static char *benchmark_of(const struct collection *x, const char *name, const struct declared *d)
 {
     const char *leaf = strrchr(name, '/');

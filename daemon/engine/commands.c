@@ -267,9 +267,10 @@ int engine_retry(struct engine *e, struct job_record *rec, const struct engine_k
         j = rec->job;
         rec->job = NULL;
         if (j->group && !engine_group(e, j->group))
-            return err_set(err, E_CONFLICT, "job %lld belongs to group %lld: retry it with the "
-                           "group (POST /groups/%lld/retry)", (long long)id, (long long)j->group,
-                           (long long)j->group);
+            return err_set(err, E_CONFLICT,
+                           "job %lld belongs to group %lld: retry it with the "
+                           "group (POST /groups/%lld/retry)",
+                           (long long)id, (long long)j->group, (long long)j->group);
         HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
     }
     requeue(e, j, states);

@@ -124,17 +124,16 @@ static void settle_job(struct engine *e, struct job *j, enum exec_outcome outcom
 {
     char how[160];
     describe(&a->end, how, sizeof how);
-    j->exit_code = a->end.cause == END_EXEC_FAILED
-                       ? (a->end.exec_errno == ENOENT ? 127 : 126)
-                       : a->end.exit_code;
+    j->exit_code = a->end.cause == END_EXEC_FAILED ? (a->end.exec_errno == ENOENT ? 127 : 126)
+                                                   : a->end.exit_code;
     j->signal = a->end.signal;
     if (outcome == EXEC_NEVER_STARTED && !j->cancel_requested) {
         j->tries_used--; /* it was no try */
         requeue(e, j, NULL);
         return;
     }
-    enum job_state as = outcome == EXEC_NEVER_STARTED ? JOB_CANCELED
-                                                      : state_of(j, outcome, &a->end);
+    enum job_state as =
+        outcome == EXEC_NEVER_STARTED ? JOB_CANCELED : state_of(j, outcome, &a->end);
     if (as == JOB_SUCCEEDED && j->step + 1 < j->n_steps)
         next_step(e, j, c);
     else if (may_retry(j, as))
@@ -177,7 +176,8 @@ static void keep_collected(struct engine *e, struct attempt *a, struct collected
     }
 }
 
-/* The attempt is over and collected: one batch has its row, its results and the job's next state. */
+/* The attempt is over and collected: one batch has its row, its results and the job's next state.
+ */
 static void settle(struct engine *e, int64_t attempt_id, enum exec_outcome outcome,
                    struct collected *c)
 {

@@ -5,8 +5,8 @@
  * Loop thread only. A command answers 0 or an error code at once; what it changed is visible to
  * others when the batch engine_batch() named after the call is durable.
  *
- * Pointers to jobs are valid until control returns to the loop. Live jobs (held, queued, running) are
- * in memory; finished ones are rows that the reader thread fetches. */
+ * Pointers to jobs are valid until control returns to the loop. Live jobs (held, queued, running)
+ * are in memory; finished ones are rows that the reader thread fetches. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -63,45 +63,49 @@ void engine_close(struct engine *e);
 void engine_set_url(struct engine *e, const char *url);
 
 /* --- durability --- */
-uint64_t engine_batch(const struct engine *e);   /* an answer built now may leave when this is durable */
+uint64_t
+engine_batch(const struct engine *e); /* an answer built now may leave when this is durable */
 uint64_t engine_durable(const struct engine *e);
 bool engine_is_ready(const struct engine *e, const char **ret_why_not);
-bool engine_is_full(const struct engine *e);     /* disk full: takes and starts nothing new */
+bool engine_is_full(const struct engine *e); /* disk full: takes and starts nothing new */
 
 /* --- commands --- */
 struct engine_submitted {
     struct job **job; /* borrowed; array owned by the caller: free() */
     size_t n;
-    struct group *group;          /* NULL for a single job */
-    bool repeated;                /* the Idempotency-Key was seen: nothing was stored */
-    int64_t old_job, old_group;   /* then: what it made, perhaps no longer in memory */
-    bool needs_states; /* E_OK only: `after` names jobs not in memory: call again with their states */
+    struct group *group;        /* NULL for a single job */
+    bool repeated;              /* the Idempotency-Key was seen: nothing was stored */
+    int64_t old_job, old_group; /* then: what it made, perhaps no longer in memory */
+    bool needs_states; /* E_OK only: `after` names jobs not in memory: call again with their states
+                        */
 };
 struct engine_known_states { /* for `after` on jobs that are only rows */
     const int64_t *id;
     const int *state; /* -1 = no such job */
     size_t n;
 };
-/* Takes the submission's jobs out of *sub on success (submission_done is still the caller's). All or
- * nothing. idem_key NULL = none. states NULL = not asked yet: when they are needed, nothing happens
- * and ret->needs_states is true. */
+/* Takes the submission's jobs out of *sub on success (submission_done is still the caller's). All
+ * or nothing. idem_key NULL = none. states NULL = not asked yet: when they are needed, nothing
+ * happens and ret->needs_states is true. */
 int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const char *idem_key,
                   const char *body_sha256, const struct engine_known_states *states,
                   struct engine_submitted *ret, struct cail_err *err) NODISCARD;
 
-struct job *engine_job(struct engine *e, int64_t id);       /* live, or NULL */
-struct group *engine_group(struct engine *e, int64_t id);   /* with a live member, or NULL */
-size_t engine_group_jobs(struct engine *e, int64_t id, struct job ***ret); /* live members; free() */
+struct job *engine_job(struct engine *e, int64_t id);     /* live, or NULL */
+struct group *engine_group(struct engine *e, int64_t id); /* with a live member, or NULL */
+size_t engine_group_jobs(struct engine *e, int64_t id,
+                         struct job ***ret); /* live members; free() */
 const struct attempt *engine_attempt(struct engine *e, const struct job *j); /* live one or NULL */
 const char *engine_host(const struct engine *e);
 
-int engine_cancel(struct engine *e, struct job *j, int64_t grace_ms, struct cail_err *err) NODISCARD;
+int engine_cancel(struct engine *e, struct job *j, int64_t grace_ms,
+                  struct cail_err *err) NODISCARD;
 int engine_hold(struct engine *e, struct job *j, struct cail_err *err) NODISCARD;
 int engine_release(struct engine *e, struct job *j, struct cail_err *err) NODISCARD;
-int engine_patch(struct engine *e, struct job *j, const char *body, size_t len, struct cail_err *err)
-    NODISCARD;
-/* A finished job, fetched by store_read_job, runs again as the same job. Takes *rec's job out. states:
- * of its after[] jobs, as in engine_submit. */
+int engine_patch(struct engine *e, struct job *j, const char *body, size_t len,
+                 struct cail_err *err) NODISCARD;
+/* A finished job, fetched by store_read_job, runs again as the same job. Takes *rec's job out.
+ * states: of its after[] jobs, as in engine_submit. */
 int engine_retry(struct engine *e, struct job_record *rec, const struct engine_known_states *states,
                  struct job **ret, struct cail_err *err) NODISCARD;
 /* Every finished member that did not succeed (only_failed) or every finished member. Takes jobs out
@@ -133,13 +137,13 @@ bool engine_read(struct engine *e, void (*run)(void *arg, struct store_reader *r
 void engine_work(struct engine *e, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
 /* --- recipes and the build cache --- */
-void engine_recipes_json(struct engine *e, struct str *out);      /* {"recipes":[...]} */
+void engine_recipes_json(struct engine *e, struct str *out); /* {"recipes":[...]} */
 int engine_recipe_json(struct engine *e, const char *name, struct str *out, struct cail_err *err)
     NODISCARD; /* E_UNKNOWN_RECIPE -> with the nearest name */
 void engine_cache_json(struct engine *e, struct str *out);
-/* Remove least recently used entries until at most max_bytes are used (-1 = the limit), never what a
- * running job uses or a pr is linked to. The removed entries as {"removed":[...],"freed_bytes":N}.
- * Files go on the worker pool after the commit. */
+/* Remove least recently used entries until at most max_bytes are used (-1 = the limit), never what
+ * a running job uses or a pr is linked to. The removed entries as
+ * {"removed":[...],"freed_bytes":N}. Files go on the worker pool after the commit. */
 void engine_cache_prune(struct engine *e, int64_t max_bytes, struct str *out);
 const struct engine_config *engine_config(const struct engine *e);
 
@@ -153,8 +157,8 @@ struct feed_event {
 };
 const char *engine_feed_epoch(const struct engine *e); /* 8 hex digits, new with each process */
 uint64_t engine_feed_newest(const struct engine *e);
-/* The first event after `seq`, for job (0 = any). 1 = *ret; 0 = none yet; -1 = seq was overrun or is from the
- * future: resync. Valid until control returns to the loop. */
+/* The first event after `seq`, for job (0 = any). 1 = *ret; 0 = none yet; -1 = seq was overrun or
+ * is from the future: resync. Valid until control returns to the loop. */
 int engine_feed_next(const struct engine *e, uint64_t seq, int64_t job, struct feed_event *ret);
 /* Somebody follows a log: look at logs ten times a second instead of twice. Balanced calls. */
 void engine_log_watch(struct engine *e, bool on);
@@ -163,8 +167,8 @@ void engine_log_watch(struct engine *e, bool on);
 struct engine_stats {
     uint64_t submitted, started, finished, succeeded, failed, lost, retried, cache_hits;
     int64_t live, running;
-    uint64_t stall_us_max;        /* longest time the loop was away from its poll */
-    uint64_t stall_bucket[8];     /* < 1, 2, 5, 10, 20, 50, 100 ms, more */
+    uint64_t stall_us_max;    /* longest time the loop was away from its poll */
+    uint64_t stall_bucket[8]; /* < 1, 2, 5, 10, 20, 50, 100 ms, more */
     struct store_stats store;
     int64_t started_at_us;
 };

@@ -23,8 +23,8 @@ struct slot {
 
 struct feed {
     struct slot ring[FEED_EVENTS];
-    uint64_t newest;  /* number of the last event; 0 = none yet */
-    uint64_t oldest;  /* number of the oldest kept; newest + 1 = none kept */
+    uint64_t newest; /* number of the last event; 0 = none yet */
+    uint64_t oldest; /* number of the oldest kept; newest + 1 = none kept */
     size_t bytes;
     int64_t read_mono_us; /* last time somebody asked; 0 = never */
     char epoch[9];

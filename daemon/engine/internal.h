@@ -62,7 +62,7 @@ struct run {
     bool launched; /* exec knows it */
     bool ended;    /* being collected */
     /* tail.c */
-    int64_t log_at;      /* bytes looked at */
+    int64_t log_at;                               /* bytes looked at */
     int64_t progress_from, progress_from_mono_us; /* first figure seen, for the ETA; -1 = none */
     UT_hash_handle hh;
 };
@@ -104,12 +104,12 @@ struct engine {
     uint64_t durable;
     struct effect *free_effects;
 
-    bool dirty;    /* ask the scheduler */
+    bool dirty; /* ask the scheduler */
     bool paused, draining, disk_full, failed, failed_once, closing, loading;
     struct cail_err failure; /* of the commit, while `failed` */
     int64_t n_live;
     int log_watchers;
-    unsigned works;       /* on the worker pool now */
+    unsigned works; /* on the worker pool now */
     bool tail_busy;
     uint64_t pinned_cpus[CPU_SETSIZE / 64]; /* bit per cpu: held by a benchmark */
 
@@ -146,7 +146,7 @@ struct queue *queue_named(struct engine *e, const char *name);
 struct group *group_of(struct engine *e, const struct job *j);
 
 /* run.c */
-void run_decide(struct engine *e);             /* ask the scheduler and apply */
+void run_decide(struct engine *e); /* ask the scheduler and apply */
 /* Its build is in the cache: go past the cached steps, holding nothing. */
 void run_pass_cached(struct engine *e, struct job *j);
 void run_launch(struct engine *e, int64_t job_id);
@@ -185,8 +185,8 @@ struct collected {
     char *identity; /* the step's cache-key file, NULL = none */
     size_t identity_len;
     char *provenance;
-    uint32_t flags;     /* JOB_FLAG_* to set */
-    char *note;         /* what was wrong with the results, NULL = nothing */
+    uint32_t flags;      /* JOB_FLAG_* to set */
+    char *note;          /* what was wrong with the results, NULL = nothing */
     int64_t built_bytes; /* size of CAIL_BUILD_DIR after a cached step */
 };
 void collected_free(struct collected *c);
@@ -205,7 +205,7 @@ enum cache_answer { CACHE_MISS, CACHE_HIT, CACHE_WAIT };
 /* The job stands before a cached step: is its build there? On a hit the entry's use is recorded; on
  * CACHE_WAIT *ret_builder is the job that builds it now. */
 enum cache_answer cache_look(struct engine *e, struct job *j, int64_t *ret_builder);
-void cache_begin(struct engine *e, struct job *j);  /* its cached step starts */
+void cache_begin(struct engine *e, struct job *j); /* its cached step starts */
 void cache_built(struct engine *e, struct job *j, int64_t bytes);
 /* Its cached step failed: half-done files stay for a resume. */
 void cache_abandon(struct engine *e, struct job *j);

@@ -205,8 +205,8 @@ static int make_folders(struct engine *e, const struct job *j, const char *build
                         struct cail_err *err)
 {
     static const char *const parts[] = {"", "/artifacts", "/results"};
-    CLEANUP(mem_freep) char *parent = mem_printf("%s/attempts/%lld", e->config.state_dir,
-                                                 (long long)(j->id / 1000));
+    CLEANUP(mem_freep)
+    char *parent = mem_printf("%s/attempts/%lld", e->config.state_dir, (long long)(j->id / 1000));
     if (mkdir(parent, 0700) && errno != EEXIST) {
         int rc = fsx_mkdirs(parent, 0700, err);
         if (rc)
@@ -230,7 +230,8 @@ static int make_folders(struct engine *e, const struct job *j, const char *build
     return rc;
 }
 
-/* A script is a file of the attempt, run by bash unless its first line names another interpreter. */
+/* A script is a file of the attempt, run by bash unless its first line names another interpreter.
+ */
 static int script_argv(struct launch *l, const struct job *j, struct cail_err *err)
 {
     const char *script = l->spec.script;

@@ -117,8 +117,8 @@ static int fetch_states(struct engine *e, struct states *s, struct cail_err *err
         return 0;
     if (!store_read(e->store, states_read, states_done, s))
         return err_set(err, E_STORE, "the reader's queue is full at start-up");
-    /* Also called from inside the loop after a failed commit, so the loop cannot be turned here; this
-     * is milliseconds of start-up. */
+    /* Also called from inside the loop after a failed commit, so the loop cannot be turned here;
+     * this is milliseconds of start-up. */
     while (!s->done) {
         store_poll(e->store);
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
@@ -314,4 +314,3 @@ void load_anew(struct engine *e)
     }
     e->failed = false;
 }
-

@@ -1,5 +1,5 @@
-/* The hooks by which the engine hangs in the loop: every turn hands over what it brought, timers ask
- * the scheduler, look at logs and tidy up. */
+/* The hooks by which the engine hangs in the loop: every turn hands over what it brought, timers
+ * ask the scheduler, look at logs and tidy up. */
 #include "engine/internal.h"
 
 #include <stdlib.h>
@@ -130,8 +130,8 @@ void loop_init(struct engine *e)
     uv_timer_init(e->loop, &e->sched_timer);
     uv_timer_init(e->loop, &e->tail_timer);
     uv_timer_init(e->loop, &e->minute_timer);
-    uv_handle_t *all[] = {(uv_handle_t *)&e->store_wake,  (uv_handle_t *)&e->prepare,
-                          (uv_handle_t *)&e->check,       (uv_handle_t *)&e->sched_timer,
+    uv_handle_t *all[] = {(uv_handle_t *)&e->store_wake, (uv_handle_t *)&e->prepare,
+                          (uv_handle_t *)&e->check,      (uv_handle_t *)&e->sched_timer,
                           (uv_handle_t *)&e->tail_timer, (uv_handle_t *)&e->minute_timer};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         all[i]->data = e;

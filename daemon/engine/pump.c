@@ -1,7 +1,7 @@
 /* The open batch and what waits for it. One batch is open, at most one is with the writer; whatever
- * arrives while that one syncs is the next (group commit). An effect leaves when its batch is durable,
- * in the order it was added; a batch without rows lets its effects out at once when nothing older is
- * still under way. */
+ * arrives while that one syncs is the next (group commit). An effect leaves when its batch is
+ * durable, in the order it was added; a batch without rows lets its effects out at once when
+ * nothing older is still under way. */
 #include "engine/internal.h"
 
 #include <stdlib.h>

@@ -190,7 +190,7 @@ static void apply(struct engine *e, const struct sched_decision *d)
         job_finish(e, d->job, JOB_DEP_FAILED, text);
         break;
     case SCHED_WAIT_TIMED_OUT:
-        job_finish(e, d->job, JOB_TIMED_OUT, "waited longer than max_wait_s for a quiet machine");
+        job_finish(e, d->job, JOB_TIMED_OUT, "waited longer than max_wait_s");
         break;
     case SCHED_FAIL_FAST:
         snprintf(text, sizeof text, "fail_fast: job %lld of its group failed",

@@ -77,8 +77,8 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
     const struct recipe *r = catalogue_find(e->catalogue, j->recipe);
     if (!r) {
         const char *near = catalogue_near(e->catalogue, j->recipe);
-        int rc = err_set_at(err, E_UNKNOWN_RECIPE, "/recipe", "there is no recipe \"%s\"",
-                            j->recipe);
+        int rc =
+            err_set_at(err, E_UNKNOWN_RECIPE, "/recipe", "there is no recipe \"%s\"", j->recipe);
         if (near)
             err_hint(err, "did you mean \"%s\"? GET /recipes lists them", near);
         else
@@ -207,10 +207,13 @@ static int check_idem(struct engine *e, const char *key, const char *sha,
 static int check_room(struct engine *e, size_t n, struct cail_err *err)
 {
     if (e->disk_full)
-        return err_set(err, E_DISK_FULL, "the disk of %s is full: nothing new is taken until there "
-                       "is space", e->config.state_dir);
+        return err_set(err, E_DISK_FULL,
+                       "the disk of %s is full: nothing new is taken until there "
+                       "is space",
+                       e->config.state_dir);
     if (e->draining || e->closing)
-        return err_set(err, E_UNAVAILABLE, "the queue is draining: nothing new is taken "
+        return err_set(err, E_UNAVAILABLE,
+                       "the queue is draining: nothing new is taken "
                        "(cail queue resume)");
     if (e->n_live + (int64_t)n > e->config.jobs_live_max)
         return err_set(err, E_QUEUE_FULL, "%lld jobs are queued or running; at most %d are kept",

@@ -73,8 +73,7 @@ static void take_progress(struct run *r, const struct parse_progress *p)
     j->progress.total = p->total;
     snprintf(j->progress.label, sizeof j->progress.label, "%s", p->label);
     int64_t made = p->done - r->progress_from, left = p->total - p->done;
-    j->progress.eta_s =
-        made > 0 ? (now - r->progress_from_mono_us) * left / made / 1000000 : -1;
+    j->progress.eta_s = made > 0 ? (now - r->progress_from_mono_us) * left / made / 1000000 : -1;
 }
 
 static void publish_progress(struct engine *e, const struct run *r)

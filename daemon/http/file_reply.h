@@ -4,8 +4,8 @@
 
 #include "http/http.h"
 
-/* Bytes from..size of *fd, which is taken over (and -1 after). range NULL = no part is asked for. 200,
- * 206 or 416. */
+/* Bytes from..size of *fd, which is taken over (and -1 after). range NULL = no part is asked for.
+ * 200, 206 or 416. */
 int file_reply(struct http_reply *reply, int *fd, uint64_t from, uint64_t size, const char *range,
                struct cail_err *err) NODISCARD;
 

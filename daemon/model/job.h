@@ -40,24 +40,24 @@ struct job {
     int32_t index; /* place in the group */
     enum job_state state;
     enum job_kind kind;
-    int32_t priority; /* -100..100, higher first */
-    char *name;       /* never NULL */
-    char *queue;      /* never NULL */
-    char *recipe;     /* NULL unless a recipe's */
-    char *spec;       /* JSON object text, never NULL */
-    struct needs needs;      /* of the step that is next or runs */
-    int64_t timeout_s;       /* wall time of one attempt */
-    int64_t max_wait_s;      /* 0 = waits for ever; a quiet lease gives up after it */
+    int32_t priority;   /* -100..100, higher first */
+    char *name;         /* never NULL */
+    char *queue;        /* never NULL */
+    char *recipe;       /* NULL unless a recipe's */
+    char *spec;         /* JSON object text, never NULL */
+    struct needs needs; /* of the step that is next or runs */
+    int64_t timeout_s;  /* wall time of one attempt */
+    int64_t max_wait_s; /* 0 = waits for ever; a quiet lease gives up after it */
     int64_t created_at_us;
-    int64_t queued_at_us;    /* when it last became eligible to age; sched's order */
-    int64_t not_before_us;   /* 0 = now; also the end of a retry's backoff */
-    int64_t started_at_us;   /* first attempt, 0 = none yet */
-    int64_t finished_at_us;  /* set exactly in terminal states */
-    int32_t step, n_steps;   /* step < n_steps; jobs without named steps have 1 */
-    int32_t attempts_used;   /* attempts of the whole job so far */
-    int32_t tries_used;      /* tries of the present step, counted against max_tries */
-    int32_t max_tries;       /* retry.max_attempts, >= 1 */
-    uint32_t retry_on;       /* bit per enum retry_cause */
+    int64_t queued_at_us;   /* when it last became eligible to age; sched's order */
+    int64_t not_before_us;  /* 0 = now; also the end of a retry's backoff */
+    int64_t started_at_us;  /* first attempt, 0 = none yet */
+    int64_t finished_at_us; /* set exactly in terminal states */
+    int32_t step, n_steps;  /* step < n_steps; jobs without named steps have 1 */
+    int32_t attempts_used;  /* attempts of the whole job so far */
+    int32_t tries_used;     /* tries of the present step, counted against max_tries */
+    int32_t max_tries;      /* retry.max_attempts, >= 1 */
+    uint32_t retry_on;      /* bit per enum retry_cause */
     int32_t backoff_s;
     struct after *after;
     int32_t n_after;
@@ -72,15 +72,15 @@ struct job {
     bool ready;         /* a service whose probe passed */
     bool cancel_requested;
     int64_t cancel_grace_ms;
-    uint32_t flags;     /* JOB_FLAG_* */
+    uint32_t flags; /* JOB_FLAG_* */
     /* Memory only. */
-    struct attempt *attempt;   /* the live one, NULL = none; owned by the engine */
+    struct attempt *attempt; /* the live one, NULL = none; owned by the engine */
     struct {
         int64_t done, total, eta_s; /* total 0 = unknown; eta_s -1 = unknown */
         char label[32];
     } progress;
-    void *sched;        /* sched's own node; NULL unless it knows the job */
-    UT_hash_handle hh;  /* engine's table, by id */
+    void *sched;       /* sched's own node; NULL unless it knows the job */
+    UT_hash_handle hh; /* engine's table, by id */
 };
 
 enum {
@@ -96,16 +96,16 @@ extern const char *const job_flag_words[];
 /* What cail-run measured and how it ended; every field null-able says how. */
 struct attempt_end {
     enum end_cause cause;
-    int32_t exit_code;     /* -1 = none */
-    int32_t signal;        /* 0 = none */
-    int32_t exec_errno;    /* END_EXEC_FAILED */
+    int32_t exit_code;  /* -1 = none */
+    int32_t signal;     /* 0 = none */
+    int32_t exec_errno; /* END_EXEC_FAILED */
     int64_t wall_us, user_us, system_us;
-    int64_t max_rss_bytes; /* -1 unknown */
+    int64_t max_rss_bytes;                       /* -1 unknown */
     int64_t instructions, cycles, branch_misses; /* -1 = no counter here */
-    int64_t log_bytes;     /* bytes of output, hole included */
-    int64_t hole_from, hole_to; /* punched out; equal = none */
-    int32_t killed;        /* stragglers killed after the main process ended */
-    char *unkillable;      /* "pid pid", NULL = none */
+    int64_t log_bytes;                           /* bytes of output, hole included */
+    int64_t hole_from, hole_to;                  /* punched out; equal = none */
+    int32_t killed;   /* stragglers killed after the main process ended */
+    char *unkillable; /* "pid pid", NULL = none */
 };
 
 struct attempt {
@@ -121,10 +121,10 @@ struct attempt {
     int64_t created_at_us;
     int64_t started_at_us; /* 0 until cail-run was seen alive */
     int64_t ended_at_us;
-    int32_t granted_cpus;  /* what the lease gave */
-    char *cpu_list;        /* pinned cpus "2,3", NULL = not pinned */
-    char *provenance;      /* JSON object, NULL = not taken */
-    bool files_gone;       /* retention removed its folder */
+    int32_t granted_cpus;   /* what the lease gave */
+    char *cpu_list;         /* pinned cpus "2,3", NULL = not pinned */
+    char *provenance;       /* JSON object, NULL = not taken */
+    bool files_gone;        /* retention removed its folder */
     struct attempt_end end; /* valid in terminal states */
 };
 
@@ -168,7 +168,7 @@ struct artifact {
 };
 
 struct cache_entry {
-    char *key; /* sha256 of recipe content, parameters, source and tools */
+    char *key;                   /* sha256 of recipe content, parameters, source and tools */
     char *recipe, *params, *sha; /* sha NULL = no source */
     char *path;
     int64_t bytes; /* 0 while building */
@@ -180,8 +180,8 @@ struct cache_entry {
 
 void needs_done(struct needs *n);
 void needs_copy(struct needs *to, const struct needs *from);
-struct job *job_new(void);          /* zeroed, exit_code -1, n_steps 1, max_tries 1 */
-void job_free(struct job *j);       /* NULL is fine; not the attempt */
+struct job *job_new(void);    /* zeroed, exit_code -1, n_steps 1, max_tries 1 */
+void job_free(struct job *j); /* NULL is fine; not the attempt */
 struct attempt *attempt_new(void);
 void attempt_free(struct attempt *a);
 void attempt_end_init(struct attempt_end *e); /* unknowns, not zeros */

@@ -1,4 +1,5 @@
-/* The enums of schema/enums.def and their wire words. One row in that file is all a new word takes. */
+/* The enums of schema/enums.def and their wire words. One row in that file is all a new word takes.
+ */
 #ifndef MODEL_WORD_H
 #define MODEL_WORD_H
 

@@ -20,6 +20,8 @@ enum conn_mode {
 #define CONN_BUSY_TIMEOUT_MS 30000
 #define CONN_READ_DEADLINE_US (5 * INT64_C(1000000))
 
+/* Before the first connection of the process, on one thread: what SQLite wants to know early. */
+void conn_setup(void);
 /* vfs NULL = SQLite's default. */
 int conn_open(sqlite3 **ret, const char *path, const char *vfs, enum conn_mode mode,
               struct cail_err *err) NODISCARD;

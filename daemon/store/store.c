@@ -10,6 +10,7 @@
 #include "base/fsx.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/conn.h"
 #include "store/folder.h"
 #include "store/internal.h"
 
@@ -226,6 +227,7 @@ int store_open_with(struct store **ret, const struct store_config *config,
     int code = check_folder(config->dir, err);
     if (code)
         return code;
+    conn_setup();
     struct store *s = store_new(config, seams);
     if ((code = folder_lock(s->lock_path, &s->lock_fd, err)) || (code = store_attach(s, err))) {
         store_free(s);

@@ -129,15 +129,19 @@ static void links_doc(struct jw *w, const struct job *j)
 {
     static const struct {
         const char *key, *tail;
-    } links[] = {{"self", ""},           {"log", "/log"},           {"why", "/why"},
-                 {"results", "/results"}, {"artifacts", "/artifacts"}, {"repro", "/repro"},
+    } links[] = {{"self", ""},
+                 {"log", "/log"},
+                 {"why", "/why"},
+                 {"results", "/results"},
+                 {"artifacts", "/artifacts"},
+                 {"repro", "/repro"},
                  {"provenance", "/provenance"}};
     jw_key(w, "links");
     jw_open(w, '{');
     for (size_t i = 0; i < ARRAY_LEN(links); i++) {
         char text[64];
-        size_t n = (size_t)snprintf(text, sizeof text, "/jobs/%lld%s", (long long)j->id,
-                                    links[i].tail);
+        size_t n =
+            (size_t)snprintf(text, sizeof text, "/jobs/%lld%s", (long long)j->id, links[i].tail);
         jw_key(w, links[i].key);
         jw_strn(w, text, n);
     }

@@ -55,7 +55,7 @@ static int patch_text(struct patch *p, const char *key, json_t *v)
 
 static int patch_field(struct patch *p, const char *key, json_t *v)
 {
-    static const char *const known[] = {"priority", "needs", "timeout_s", "labels",
+    static const char *const known[] = {"priority", "needs", "timeout_s",  "labels",
                                         "name",     "queue", "not_before", "pr"};
     bool is_known = false;
     for (size_t i = 0; i < ARRAY_LEN(known); i++)

@@ -73,8 +73,9 @@ static int get_command(struct decode *d, json_t *v)
     if (!json_is_array(v) || !json_array_size(v))
         return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants an array of at least one string");
     if (json_array_size(v) > JOB_ARGS_MAX)
-        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "has %zu arguments; at most %d are taken",
-                          json_array_size(v), JOB_ARGS_MAX);
+        return err_set_at(d->err, E_BAD_FIELD, d->at.text,
+                          "has %zu arguments; at most %d are taken", json_array_size(v),
+                          JOB_ARGS_MAX);
     size_t i;
     json_t *arg;
     json_array_foreach(v, i, arg) {
@@ -145,8 +146,10 @@ static int get_seconds(struct decode *d, json_t *v, int64_t *ret)
 {
     int64_t n = json_is_string(v) ? duration_s(json_string_value(v)) : 0;
     if (json_is_string(v) && (n < 1 || n > JOB_TIMEOUT_MAX_S))
-        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "\"%.40s\" is no duration such as 90, "
-                          "30s, 15m, 2h or 1d of at most 90 days", json_string_value(v));
+        return err_set_at(d->err, E_BAD_FIELD, d->at.text,
+                          "\"%.40s\" is no duration such as 90, "
+                          "30s, 15m, 2h or 1d of at most 90 days",
+                          json_string_value(v));
     if (!json_is_string(v)) {
         int rc = json_get_int(v, &d->at, 1, JOB_TIMEOUT_MAX_S, &n, d->err);
         if (rc)
@@ -242,7 +245,8 @@ static int get_after_job(struct decode *d, json_t *v, struct after *a, int32_t *
     if (!end || end == text + 1 || *end || n < 0 || n >= d->index)
         return err_set_at(d->err, E_BAD_FIELD, d->at.text,
                           "\"%.20s\" is neither a job id nor \"#n\", an earlier element of this "
-                          "array (counted from 0)", text);
+                          "array (counted from 0)",
+                          text);
     *ref = (int32_t)n;
     return 0;
 }
@@ -345,8 +349,8 @@ static int get_pr(struct decode *d, json_t *v)
 
 static int get_labels(struct decode *d, json_t *v)
 {
-    int rc = labels_decode(v, &d->at, &d->rq->label_key, &d->rq->label_value, &d->rq->n_labels,
-                           d->err);
+    int rc =
+        labels_decode(v, &d->at, &d->rq->label_key, &d->rq->label_value, &d->rq->n_labels, d->err);
     if (!rc)
         keep(d, "labels", v);
     return rc;
@@ -446,8 +450,7 @@ static int get_relative(struct decode *d, const json_t *v)
         return rc;
     if (text[0] == '/' || strncmp(text, "../", 3) == 0 || strstr(text, "/../") ||
         strcmp(text, "..") == 0 || strchr(text, '\\'))
-        return err_set_at(d->err, E_BAD_FIELD, d->at.text,
-                          "wants a relative path without \"..\"");
+        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants a relative path without \"..\"");
     return 0;
 }
 

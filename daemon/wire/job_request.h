@@ -1,5 +1,5 @@
-/* What a client asks to be queued: JSON, a form or a script, decoded and checked into jobs that have
- * no id yet. PURE. The field table in job_request.c is the list of API.md's "Job request". */
+/* What a client asks to be queued: JSON, a form or a script, decoded and checked into jobs that
+ * have no id yet. PURE. The field table in job_request.c is the list of API.md's "Job request". */
 #ifndef WIRE_JOB_REQUEST_H
 #define WIRE_JOB_REQUEST_H
 
@@ -9,11 +9,13 @@
 
 /* One job as asked for. What the request did not say is left for the recipe or the defaults. */
 struct job_request {
-    struct job *job;   /* scheduling fields; name, kind, needs may still be unsaid; spec not yet made */
-    struct str spec;   /* members of the spec decided so far, without braces; see job_request_seal */
-    char *params;      /* recipe parameters as given, JSON object text; NULL = none */
-    char *source_ref;  /* source.ref, NULL = none */
-    int32_t *after_ref; /* beside job->after[i]: n >= 0 = element n of the same array, -1 = a real id */
+    struct job
+        *job; /* scheduling fields; name, kind, needs may still be unsaid; spec not yet made */
+    struct str spec;  /* members of the spec decided so far, without braces; see job_request_seal */
+    char *params;     /* recipe parameters as given, JSON object text; NULL = none */
+    char *source_ref; /* source.ref, NULL = none */
+    int32_t
+        *after_ref; /* beside job->after[i]: n >= 0 = element n of the same array, -1 = a real id */
     char **label_key, **label_value;
     size_t n_labels;
     bool hold;
@@ -31,25 +33,26 @@ struct submission {
 };
 
 /* Decode a body. On error nothing is kept and err->pointer names the place ("/613/needs/cpus"). */
-int submission_from_json(const char *body, size_t len, struct submission *ret, struct cail_err *err)
-    NODISCARD;
+int submission_from_json(const char *body, size_t len, struct submission *ret,
+                         struct cail_err *err) NODISCARD;
 /* "recipe=setup-llvm&params.targets=FileCheck&needs.cpus=2": a recipe, its parameters and options,
  * never a command or a script. */
-int submission_from_form(const char *body, size_t len, struct submission *ret, struct cail_err *err)
-    NODISCARD;
+int submission_from_form(const char *body, size_t len, struct submission *ret,
+                         struct cail_err *err) NODISCARD;
 /* A script as it is; its "#CAIL --gpus 2 --timeout 2h" lines are options. */
 int submission_from_script(const char *body, size_t len, struct submission *ret,
                            struct cail_err *err) NODISCARD;
 void submission_done(struct submission *s);
 
-/* Finish a request once the recipe (or nothing) has filled in what was unsaid: writes job->spec from
- * the request, with params replaced by canonical_params and the step names recorded (NULL = none). */
+/* Finish a request once the recipe (or nothing) has filled in what was unsaid: writes job->spec
+ * from the request, with params replaced by canonical_params and the step names recorded (NULL =
+ * none). */
 void job_request_seal(struct job_request *rq, const char *canonical_params,
                       const char *const *step_names, size_t n_steps);
 
-/* PATCH of a queued job: priority, needs, timeout_s, labels, name, queue, not_before, pr. Applies to
- * *job (its spec too) only when everything is well. *ret_labels tells whether labels changed; the
- * new ones are then in rq-like arrays owned by the caller. */
+/* PATCH of a queued job: priority, needs, timeout_s, labels, name, queue, not_before, pr. Applies
+ * to *job (its spec too) only when everything is well. *ret_labels tells whether labels changed;
+ * the new ones are then in rq-like arrays owned by the caller. */
 struct job_patch {
     bool labels_changed;
     char **label_key, **label_value;

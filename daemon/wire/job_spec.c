@@ -1,4 +1,5 @@
-/* The spec of a stored job. It was checked when it was taken, so what is odd now is a damaged row. */
+/* The spec of a stored job. It was checked when it was taken, so what is odd now is a damaged row.
+ */
 #include "wire/job_spec.h"
 
 #include <stdlib.h>

@@ -9,22 +9,22 @@
 #include "base/err.h"
 
 struct job_spec {
-    void *json;           /* owner of everything below */
-    const char *recipe;   /* NULL unless a recipe's */
-    char *params;         /* canonical JSON text, "{}" when none */
-    const char *script;   /* NULL unless a script's */
-    const char **argv;    /* NULL-terminated; NULL unless a command's */
-    char **env;           /* "K=V", NULL-terminated, never NULL */
+    void *json;         /* owner of everything below */
+    const char *recipe; /* NULL unless a recipe's */
+    char *params;       /* canonical JSON text, "{}" when none */
+    const char *script; /* NULL unless a script's */
+    const char **argv;  /* NULL-terminated; NULL unless a command's */
+    char **env;         /* "K=V", NULL-terminated, never NULL */
     const char *cwd, *build_root, *source_ref, *worktree; /* NULL = not said */
     int64_t idle_timeout_s;
     struct {
         const char *file, *parser; /* parser NULL = detect */
-    } *results;
+    } * results;
     size_t n_results;
     struct {
         const char *path;
         bool diff;
-    } *artifacts;
+    } * artifacts;
     size_t n_artifacts;
 };
 

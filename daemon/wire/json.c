@@ -84,9 +84,9 @@ void jpath_pop(struct jpath *at, size_t len)
 static const char *type_name(const json_t *v)
 {
     static const char *const names[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
-        [JSON_INTEGER] = "an integer", [JSON_REAL] = "a number", [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false", [JSON_NULL] = "null",
+        [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
+        [JSON_INTEGER] = "an integer", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",        [JSON_NULL] = "null",
     };
     return names[json_typeof(v)];
 }
@@ -189,8 +189,8 @@ static int get_i32(json_t *v, const struct jpath *at, int64_t high, int32_t *ret
 static int get_need(const char *key, json_t *v, struct jpath *at, struct needs *needs,
                     struct cail_err *err)
 {
-    static const char *const known[] = {"cpus",      "gpus",           "gpu_model", "gpu_memory_mib",
-                                        "memory_mib", "exclusive",     "ports",     "share"};
+    static const char *const known[] = {"cpus",       "gpus",      "gpu_model", "gpu_memory_mib",
+                                        "memory_mib", "exclusive", "ports",     "share"};
     size_t mark = jpath_push(at, key);
     int rc = 0, word;
     const char *text;

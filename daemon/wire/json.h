@@ -28,7 +28,8 @@ void jpath_pop(struct jpath *at, size_t len);
  * wanted and what came. */
 int json_get_int(const json_t *v, const struct jpath *at, int64_t low, int64_t high, int64_t *ret,
                  struct cail_err *err) NODISCARD;
-int json_get_bool(const json_t *v, const struct jpath *at, bool *ret, struct cail_err *err) NODISCARD;
+int json_get_bool(const json_t *v, const struct jpath *at, bool *ret,
+                  struct cail_err *err) NODISCARD;
 /* A string of 1..max bytes without control characters but those in `allowed` ("" = none). Borrowed
  * from v. */
 int json_get_str(const json_t *v, const struct jpath *at, size_t max, const char *allowed,
@@ -41,7 +42,8 @@ int json_unknown(const char *key, struct jpath *at, const char *const known[], s
                  struct cail_err *err);
 
 /* needs{} of API.md over what *needs already holds. */
-int json_get_needs(json_t *v, struct jpath *at, struct needs *needs, struct cail_err *err) NODISCARD;
+int json_get_needs(json_t *v, struct jpath *at, struct needs *needs,
+                   struct cail_err *err) NODISCARD;
 
 /* v's compact text appended to out (keys as they came). */
 void json_put(struct str *out, const json_t *v);

@@ -89,9 +89,9 @@ static int check_points(json_t *list, const char *key, struct jpath *at, struct 
             return err_set_at(err, E_BAD_FIELD, at->text, "wants an object of axes");
         json_object_foreach(point, name, v)
             if (!is_axis(name) || json_is_object(v) || json_is_array(v))
-                return err_set_at(err, E_BAD_FIELD, at->text,
-                                  "\"%.60s\" is no axis: params.NAME or env.NAME with a plain value",
-                                  name);
+                return err_set_at(
+                    err, E_BAD_FIELD, at->text,
+                    "\"%.60s\" is no axis: params.NAME or env.NAME with a plain value", name);
         jpath_pop(at, inner);
     }
     jpath_pop(at, mark);
@@ -101,8 +101,8 @@ static int check_points(json_t *list, const char *key, struct jpath *at, struct 
 static int add_axis(struct axes *axes, const char *key, json_t *v, struct jpath *at,
                     struct cail_err *err)
 {
-    static const char *const known[] = {"include", "exclude", "max_parallel", "fail_fast",
-                                        "params.NAME", "env.NAME"};
+    static const char *const known[] = {"include",   "exclude",     "max_parallel",
+                                        "fail_fast", "params.NAME", "env.NAME"};
     if (!is_axis(key))
         return json_unknown(key, at, known, ARRAY_LEN(known), err);
     size_t mark = jpath_push(at, key), i;
@@ -206,7 +206,8 @@ int matrix_expand(json_t *request, json_t ***ret, size_t *ret_n, int32_t *ret_ma
         if (!rc)
             rc = take_point(&x, point, err);
     if (!rc && !x.n)
-        rc = err_set_at(err, E_BAD_FIELD, "/matrix", "the matrix has no job: every combination is "
+        rc = err_set_at(err, E_BAD_FIELD, "/matrix",
+                        "the matrix has no job: every combination is "
                         "excluded");
     json_decref(matrix);
     if (!rc) {

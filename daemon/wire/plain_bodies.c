@@ -101,14 +101,16 @@ static int add_pair(json_t *root, const char *p, size_t len, struct cail_err *er
     CLEANUP(mem_freep) char *key = form_decode(p, (size_t)(eq - p));
     CLEANUP(mem_freep) char *value = form_decode(eq + 1, len - (size_t)(eq - p) - 1);
     if (!key || !value || !*key)
-        return err_set(err, E_BAD_REQUEST, "the form has a field that is not percent-encoded UTF-8");
+        return err_set(err, E_BAD_REQUEST,
+                       "the form has a field that is not percent-encoded UTF-8");
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         size_t n = strlen(refused[i]);
         if (strncmp(key, refused[i], n) == 0 && (!key[n] || key[n] == '.'))
-            return err_set(err, E_BAD_FIELD,
-                           "a form names a recipe, its parameters and options; for \"%s\" send JSON "
-                           "(curl --json) or a script (Content-Type: text/x-shellscript)",
-                           refused[i]);
+            return err_set(
+                err, E_BAD_FIELD,
+                "a form names a recipe, its parameters and options; for \"%s\" send JSON "
+                "(curl --json) or a script (Content-Type: text/x-shellscript)",
+                refused[i]);
     }
     bool text = strncmp(key, "params.", 7) == 0 || strncmp(key, "labels.", 7) == 0 ||
                 strcmp(key, "name") == 0;
@@ -192,7 +194,8 @@ static json_t *object_or_array_at(json_t *request, const char *key, json_t *(*ma
 static void add_after(json_t *request, const char *value)
 {
     const char *colon = strchr(value, ':');
-    CLEANUP(mem_freep) char *id = mem_strndup(value, colon ? (size_t)(colon - value) : strlen(value));
+    CLEANUP(mem_freep)
+    char *id = mem_strndup(value, colon ? (size_t)(colon - value) : strlen(value));
     json_t *one = json_object();
     json_object_set_new(one, "job", number_or_text(id));
     if (colon)

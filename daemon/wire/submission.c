@@ -20,8 +20,8 @@ int labels_decode(json_t *v, struct jpath *at, char ***ret_keys, char ***ret_val
     json_object_foreach(v, key, m) {
         size_t mark = jpath_push(at, key);
         if (!*key || strlen(key) > JOB_LABEL_KEY_MAX || strchr(key, '='))
-            rc = err_set_at(err, E_BAD_FIELD, at->text, "a label's name has 1 to %d bytes and no '='",
-                            JOB_LABEL_KEY_MAX);
+            rc = err_set_at(err, E_BAD_FIELD, at->text,
+                            "a label's name has 1 to %d bytes and no '='", JOB_LABEL_KEY_MAX);
         else
             rc = json_get_str(m, at, JOB_LABEL_VALUE_MAX, "", &text, err);
         if (rc)
@@ -62,7 +62,8 @@ void submission_done(struct submission *s)
 static int decode_one(json_t *v, struct submission *s, size_t i, bool from_matrix,
                       struct cail_err *err)
 {
-    struct decode d = {.rq = &s->req[i], .err = err, .index = (int32_t)i, .from_matrix = from_matrix};
+    struct decode d = {
+        .rq = &s->req[i], .err = err, .index = (int32_t)i, .from_matrix = from_matrix};
     if (s->is_array && !from_matrix)
         jpath_push_index(&d.at, i);
     json_t *script = json_is_object(v) ? json_object_get(v, "script") : NULL;
