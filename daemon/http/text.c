@@ -10,7 +10,9 @@ void text_duration(int64_t us, char out[24])
     int64_t s = us / 1000000;
     if (us < 0)
         s = us = 0;
-    if (s < 60)
+    if (s < 1)
+        snprintf(out, 24, "%dms", (int)(us / 1000));
+    else if (s < 60)
         snprintf(out, 24, "%d.%ds", (int)s, (int)(us % 1000000 / 100000));
     else if (s < 3600)
         snprintf(out, 24, "%dm%02ds", (int)(s / 60), (int)(s % 60));

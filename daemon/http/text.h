@@ -15,7 +15,7 @@ void text_gpus(struct str *out, const struct sched_gpu *gpus, size_t n);
 void text_usage(struct str *out, const struct sched_usage *u);
 /* How to queue something; url "http://localhost:8080". */
 void text_how(struct str *out, const char *url);
-/* "12.3s", "4m05s", "3h07m", "2d04h" */
+/* "22ms", "12.3s", "4m05s", "3h07m", "2d04h" */
 void text_duration(int64_t us, char out[24]);
 /* What there is to say about it in one line: progress, reason or exit. */
 void text_remark(const struct job *j, char out[160]);
