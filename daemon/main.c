@@ -29,6 +29,7 @@ struct daemon {
     struct engine *engine;
     struct http_server *server;
     struct api api;
+    char url[128]; /* of the first address that is served */
     uv_signal_t on_term, on_int;
     int exit_code;
     bool stopping;
@@ -197,7 +198,7 @@ static void notify(const char *text)
 static int announce(struct daemon *d, const int ports[4], struct cail_err *err)
 {
     const struct config *c = &d->config;
-    char url[128] = "", text[16];
+    char *url = d->url, text[16];
     for (size_t i = 0; i < c->n_listen; i++) {
         bool v6 = strchr(c->listen[i].host, ':') != NULL;
         if (!ports[i])
@@ -205,11 +206,12 @@ static int announce(struct daemon *d, const int ports[4], struct cail_err *err)
         log_info("serving http://%s%s%s:%d", v6 ? "[" : "", c->listen[i].host, v6 ? "]" : "",
                  ports[i]);
         if (!url[0])
-            snprintf(url, sizeof url, "http://%s%s%s:%d", v6 ? "[" : "", c->listen[i].host,
+            snprintf(url, sizeof d->url, "http://%s%s%s:%d", v6 ? "[" : "", c->listen[i].host,
                      v6 ? "]" : "", ports[i]);
     }
     if (c->socket[0])
         log_info("serving %s", c->socket);
+    d->api.url = url;
     engine_set_url(d->engine, url);
     notify("READY=1");
     if (!c->port_file[0])

@@ -89,7 +89,7 @@ void job_summary(const json_t *job)
     free(name);
     free(reason);
     free(state);
-    results_print(json_object_get(job, "results"), STDERR_FILENO,
+    results_print(json_object_get(job, "results"), RESULTS_AT_END, STDERR_FILENO,
                   term.err_tty ? term_err_width() : 0);
 }
 

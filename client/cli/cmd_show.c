@@ -171,7 +171,7 @@ static int show_one(struct cli *cli, int64_t id)
     print_attempts(json_object_get(r.json, "attempts"));
     if (json_array_size(json_object_get(r.json, "results")) > 0)
         term_puts(STDOUT_FILENO, "\n");
-    results_print(json_object_get(r.json, "results"), STDOUT_FILENO, term_width());
+    results_print(json_object_get(r.json, "results"), RESULTS_SHOWN, STDOUT_FILENO, term_width());
     cail_reply_done(&r);
     return 0;
 }
@@ -229,7 +229,7 @@ int cmd_why(struct cli *cli)
     struct cail_buf b = CAIL_BUF_INIT;
     char *state = term_clean(js_text(r.json, "state")),
          *why = term_clean(js_text(r.json, "summary"));
-    cail_buf_addf(&b, "job %" PRId64 ", %s: %s\n", id, state, why);
+    cail_buf_addf(&b, "job %" PRId64 ": %s\n", id, why);
     if (js_int(r.json, "position", 0) > 0)
         cail_buf_addf(&b, "place %" PRId64 " in the queue\n", js_int(r.json, "position", 0));
     char *text = cli_take(&b);

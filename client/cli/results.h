@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 /* results: the array of a job; nothing is printed when it is empty or NULL. width 0 = no limit. */
-void results_print(const json_t *results, int fd, int width);
+enum { RESULTS_AT_END = 24, RESULTS_SHOWN = 500 };
+void results_print(const json_t *results, size_t rows_max, int fd, int width);
 
 #endif

@@ -189,7 +189,7 @@ void why_summary(const struct job *j, const struct sched_constraint *c, size_t n
     if (j->state == JOB_RUNNING)
         str_addf(out, "runs%s", j->cancel_requested ? " and is being canceled" : "");
     else
-        str_addf(out, "has ended: %s", job_state_words[j->state]);
+        str_adds(out, job_state_words[j->state]);
     if (j->reason)
         str_addf(out, ": %s", j->reason);
     else if (j->exit_code > 0)

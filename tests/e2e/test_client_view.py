@@ -106,7 +106,7 @@ def test_why(daemon, cail):
             {"name": "cpus", "met": False, "detail": "needs 2, 0 free", "jobs": [9]},
             {"name": "after", "met": True, "detail": "job 11 succeeded", "jobs": []}]})
     lines = cail.ok("explain", "12").splitlines()
-    assert lines[:2] == ["job 12, queued: waits for 2 cpus; job 9 holds them",
+    assert lines[:2] == ["job 12: waits for 2 cpus; job 9 holds them",
                          "place 3 in the queue"]
     assert lines[2].split() == "waits cpus needs 2, 0 free jobs 9".split()
     assert lines[3].split() == "ok after job 11 succeeded".split()

@@ -310,7 +310,7 @@ static void test_why_summary(void **state)
     j->state = JOB_FAILED;
     j->exit_code = 3;
     why_summary(j, NULL, 0, &out);
-    assert_string_equal(out.p, "has ended: failed with exit code 3");
+    assert_string_equal(out.p, "failed with exit code 3");
     str_done(&out);
     job_free(j);
 }
