@@ -17,6 +17,25 @@ struct group *group_of(struct engine *e, const struct job *j)
     return g;
 }
 
+void jobs_add(struct engine *e, struct job *j)
+{
+    struct group *g = group_of(e, j);
+    HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+    if (g)
+        g->in_memory++;
+}
+
+void jobs_drop(struct engine *e, struct job *j)
+{
+    struct group *g = group_of(e, j);
+    HASH_DEL(e->jobs, j);
+    if (!g || --g->in_memory)
+        return;
+    HASH_DEL(e->groups, g);
+    sched_forget_group(e->sched, g->id);
+    group_free(g);
+}
+
 void job_announce(struct engine *e, const struct job *j)
 {
     if (!feed_has_readers(e->feed)) {
@@ -217,18 +236,23 @@ static void settle_after(struct engine *e, struct job *j, const struct engine_kn
     }
 }
 
-static struct group *group_adopt(struct engine *e, struct group *from)
+/* The group is in memory, or comes there from its row; the row must be newer than its last member's
+ * end, else its counts are old. */
+static int group_adopt(struct engine *e, const struct group *row, struct cail_err *err)
 {
-    struct group *g = engine_group(e, from->id);
-    if (g)
-        return g;
-    g = mem_zalloc(sizeof *g);
-    *g = *from;
-    g->name = mem_strdup(from->name);
+    if (engine_group(e, row->id))
+        return 0;
+    if (!group_is_finished(row))
+        return err_set(err, E_CONFLICT, "group %lld has just changed; try again",
+                       (long long)row->id);
+    struct group *g = mem_zalloc(sizeof *g);
+    *g = *row;
+    g->name = mem_strdup(row->name);
+    g->in_memory = 0;
     memset(&g->hh, 0, sizeof g->hh);
     HASH_ADD(hh, e->groups, id, sizeof g->id, g);
     sched_set_group(e->sched, g->id, g->max_parallel, g->fail_fast);
-    return g;
+    return 0;
 }
 
 /* j is finished and in the table. */
@@ -253,8 +277,8 @@ static void requeue(struct engine *e, struct job *j, const struct engine_known_s
     settle_after(e, j, states);
 }
 
-int engine_retry(struct engine *e, struct job_record *rec, const struct engine_known_states *states,
-                 struct job **ret, struct cail_err *err)
+int engine_retry(struct engine *e, struct job_record *rec, const struct group *group,
+                 const struct engine_known_states *states, struct job **ret, struct cail_err *err)
 {
     int64_t id = rec->job->id;
     struct job *j = engine_job(e, id);
@@ -264,41 +288,48 @@ int engine_retry(struct engine *e, struct job_record *rec, const struct engine_k
     if (!j && !job_state_is_terminal(rec->job->state))
         return err_set(err, E_CONFLICT, "job %lld has just changed; try again", (long long)id);
     if (!j) {
+        int rc = rec->job->group ? group_adopt(e, group, err) : 0;
+        if (rc)
+            return rc;
         j = rec->job;
         rec->job = NULL;
-        if (j->group && !engine_group(e, j->group))
-            return err_set(err, E_CONFLICT,
-                           "job %lld belongs to group %lld: retry it with the "
-                           "group (POST /groups/%lld/retry)",
-                           (long long)id, (long long)j->group, (long long)j->group);
-        HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+        jobs_add(e, j);
     }
     requeue(e, j, states);
     *ret = j;
     return 0;
 }
 
+static bool wants_retry(struct engine *e, const struct job *row, bool only_failed)
+{
+    const struct job *j = engine_job(e, row->id);
+    enum job_state state = j ? j->state : row->state;
+    return job_state_is_terminal(state) && !(only_failed && state == JOB_SUCCEEDED);
+}
+
 int engine_group_retry(struct engine *e, struct group_record *rec, bool only_failed, size_t *ret_n,
                        struct cail_err *err)
 {
-    struct group *g = group_adopt(e, rec->group);
     size_t n = 0;
+    for (size_t i = 0; i < rec->jobs.n; i++)
+        n += wants_retry(e, rec->jobs.job[i], only_failed);
+    if (!n)
+        return err_set(err, E_CONFLICT, "group %lld has no %s member to retry",
+                       (long long)rec->group->id, only_failed ? "failed" : "finished");
+    int rc = group_adopt(e, rec->group, err);
+    if (rc)
+        return rc;
     for (size_t i = 0; i < rec->jobs.n; i++) {
         struct job *row = rec->jobs.job[i], *j = engine_job(e, row->id);
-        enum job_state state = j ? j->state : row->state;
-        if (!job_state_is_terminal(state) || (only_failed && state == JOB_SUCCEEDED))
+        if (!wants_retry(e, row, only_failed))
             continue;
         if (!j) {
             j = row;
             rec->jobs.job[i] = NULL;
-            HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+            jobs_add(e, j);
         }
         requeue(e, j, NULL);
-        n++;
     }
-    if (!n)
-        return err_set(err, E_CONFLICT, "group %lld has no %s member to retry", (long long)g->id,
-                       only_failed ? "failed" : "finished");
     *ret_n = n;
     return 0;
 }

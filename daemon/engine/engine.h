@@ -105,9 +105,11 @@ int engine_release(struct engine *e, struct job *j, struct cail_err *err) NODISC
 int engine_patch(struct engine *e, struct job *j, const char *body, size_t len,
                  struct cail_err *err) NODISCARD;
 /* A finished job, fetched by store_read_job, runs again as the same job. Takes *rec's job out.
- * states: of its after[] jobs, as in engine_submit. */
-int engine_retry(struct engine *e, struct job_record *rec, const struct engine_known_states *states,
-                 struct job **ret, struct cail_err *err) NODISCARD;
+ * group: the row of its group with counts, NULL when it has none. states: of its after[] jobs, as in
+ * engine_submit. */
+int engine_retry(struct engine *e, struct job_record *rec, const struct group *group,
+                 const struct engine_known_states *states, struct job **ret, struct cail_err *err)
+    NODISCARD;
 /* Every finished member that did not succeed (only_failed) or every finished member. Takes jobs out
  * of *rec. *ret_n = how many run again. */
 int engine_group_retry(struct engine *e, struct group_record *rec, bool only_failed, size_t *ret_n,

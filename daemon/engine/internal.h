@@ -143,6 +143,9 @@ void job_touched(struct engine *e, struct job *j);
 void job_finish(struct engine *e, struct job *j, enum job_state to, const char *reason);
 /* The queue of that name, made when it is new. */
 struct queue *queue_named(struct engine *e, const char *name);
+/* In and out of the table; a group leaves memory with its last member. */
+void jobs_add(struct engine *e, struct job *j);
+void jobs_drop(struct engine *e, struct job *j);
 struct group *group_of(struct engine *e, const struct job *j);
 
 /* run.c */

@@ -29,7 +29,7 @@ static void load_group(void *arg, struct group *g)
 static void load_job(void *arg, struct job *j)
 {
     struct engine *e = arg;
-    HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+    jobs_add(e, j);
     queue_named(e, j->queue);
     e->n_live++;
 }

@@ -83,13 +83,7 @@ static void forget(struct engine *e, int64_t id)
     HASH_FIND(hh, e->jobs, &id, sizeof id, j);
     if (!j || !job_state_is_terminal(j->state))
         return; /* it was retried meanwhile */
-    HASH_DEL(e->jobs, j);
-    struct group *g = group_of(e, j);
-    if (g && g->counts[JOB_HELD] + g->counts[JOB_QUEUED] + g->counts[JOB_RUNNING] == 0) {
-        HASH_DEL(e->groups, g);
-        sched_forget_group(e->sched, g->id);
-        group_free(g);
-    }
+    jobs_drop(e, j);
     job_free(j);
 }
 

@@ -272,7 +272,7 @@ static struct job *take(struct engine *e, struct job_request *rq, int64_t first_
         j->index = (int32_t)index;
         g->counts[j->state]++;
     }
-    HASH_ADD(hh, e->jobs, id, sizeof j->id, j);
+    jobs_add(e, j);
     queue_named(e, j->queue);
     store_put_job(pump_batch(e), j, true);
     if (j->n_after)

@@ -48,12 +48,14 @@ int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err
 
 /* --- one job --- */
 
+struct group_loaded;
 /* Rows of a job, as load_job and its relatives bring them. */
 struct job_loaded {
     int rc; /* of store_read_job */
     struct cail_err err;
     struct job_record rec;
     struct engine_known_states states; /* of its after[]; for a retry */
+    struct group_loaded *group; /* its group's rows, for a retry; NULL = none */
     int64_t *state_ids;
     int *state_of;
     int fd; /* a file of it that was opened, -1 = none */

@@ -111,6 +111,10 @@ API_LOAD(load_retry)
     for (size_t i = 0; i < n; i++)
         l->state_ids[i] = j->after[i].job;
     l->rc = store_read_states(reader, l->state_ids, n, l->state_of, &l->err);
+    if (!l->rc && j->group)
+        l->group = group_loaded_new(reader, j->group);
+    if (l->group)
+        l->rc = l->group->rc;
     if (l->rc)
         job_record_done(&l->rec);
     l->states = (struct engine_known_states){l->state_ids, l->state_of, n};
@@ -144,7 +148,8 @@ API_SERVE(api_retry)
     if (f.live || !job_state_is_terminal(j->state))
         return err_set(err, E_CONFLICT, "job %lld is %s: only a job that has ended can be retried",
                        (long long)j->id, job_state_words[j->state]);
-    rc = engine_retry(api->engine, &f.rows->rec, &f.rows->states, &f.live, err);
+    rc = engine_retry(api->engine, &f.rows->rec,
+                      f.rows->group ? f.rows->group->rec.group : NULL, &f.rows->states, &f.live, err);
     return answer(api, &f, rc, reply);
 }
 

@@ -23,6 +23,7 @@ void job_loaded_free(void *loaded)
         job_record_done(&l->rec);
     if (l->fd >= 0)
         close(l->fd);
+    group_loaded_free(l->group);
     free(l->state_ids);
     free(l->state_of);
     free(l->text);

@@ -136,7 +136,8 @@ struct group {
     int32_t max_parallel; /* 0 = no limit */
     bool fail_fast;
     int64_t created_at_us;
-    int32_t counts[JOB_STATE_COUNT]; /* engine keeps them while any job lives */
+    int32_t counts[JOB_STATE_COUNT]; /* engine keeps them while any job is in memory */
+    int32_t in_memory;               /* members in the engine's table; memory only */
     UT_hash_handle hh;
 };
 
