@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fsx.h"
@@ -29,15 +31,32 @@ static int lock_taken(int fd, const char *path, struct cail_err *err)
     return E_CONFLICT;
 }
 
+/* A daemon that was killed while it started a child holds the lock a moment longer, through that
+ * child, until it executes cail-run. */
+enum { LOCK_TRIES = 100, LOCK_PAUSE_NS = 20000000 };
+
+static bool holder_lives(int fd)
+{
+    char text[24] = "";
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+    return pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+}
+
 int folder_lock(const char *path, int *ret_fd, struct cail_err *err)
 {
     CLEANUP(fsx_closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno,
                              "cannot open the lock file '%s'", path);
-    if (flock(fd, LOCK_EX | LOCK_NB))
-        return errno == EWOULDBLOCK ? lock_taken(fd, path, err)
-                                    : err_set_errno(err, E_IO, errno, "cannot lock '%s'", path);
+    int tries = 0;
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK)
+            return err_set_errno(err, E_IO, errno, "cannot lock '%s'", path);
+        if (holder_lives(fd) || ++tries > LOCK_TRIES)
+            return lock_taken(fd, path, err);
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    }
     char pid[24];
     int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     /* The pid only serves the sentence above; a full disk must not keep the daemon down. */
