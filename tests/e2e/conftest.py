@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from daemon import Daemon  # noqa: E402
+from lab import lab, labs  # noqa: E402,F401
 
 
 @pytest.fixture

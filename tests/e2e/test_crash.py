@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from daemon import ENDED, alive, daemons, lab, until  # noqa: F401
+from lab import ENDED, alive, until
 
 ROUNDS = int(os.environ.get("CAIL_KILL_ROUNDS", "4"))
 SEED = int(os.environ.get("CAIL_KILL_SEED", "20240611"))
@@ -37,7 +37,7 @@ def assert_counts(log):
 
 def test_a_job_outlives_the_daemon(lab):
     gate, job = counting(lab)
-    until(lambda: lab.log(job).count(b"\n") > 20, "the first lines")
+    until(lambda: lab.output(job).count(b"\n") > 20, "the first lines")
     supervisor = lab.supervisor(job)
     before = lab.job(job)
     lab.kill9()
@@ -56,15 +56,15 @@ def test_a_job_outlives_the_daemon(lab):
     end = lab.end_of(job)
     assert (end["state"], end["exit_code"], end["exit_status"]) == ("failed", 7, 7)
     assert len(end["attempts"]) == 1
-    assert assert_counts(lab.log(job)) > 60
+    assert assert_counts(lab.output(job)) > 60
 
 
 def test_an_adopted_job_can_be_canceled(lab):
     _, job = counting(lab)
-    lab.reaches(job, "running")
+    lab.wait_state(job, "running")
     supervisor = lab.supervisor(job)
     lab.kill9().start()
-    lab.post("/jobs/%d/cancel" % job, {"grace_s": 1})
+    lab.do("/jobs/%d/cancel" % job, {"grace_s": 1})
     assert lab.end_of(job)["state"] == "canceled"
     until(lambda: not alive(supervisor), "cail-run to be gone")
     assert lab.survivors(job) == []
@@ -84,7 +84,7 @@ def test_a_job_ends_while_no_daemon_is_there(lab, code):
     assert end["state"] == ("failed" if code else "succeeded")
     assert end["exit_code"] == code
     assert end["attempts"][0]["state"] == "exited"
-    assert lab.log(job) == b"begin\nend\n"
+    assert lab.output(job) == b"begin\nend\n"
 
 
 def test_timeouts_hold_while_no_daemon_is_there(lab):
@@ -101,20 +101,20 @@ def queues(doc):
 
 
 def test_a_restart_keeps_what_was_asked_for(lab):
-    lab.post("/queue/pause")
-    queued = [lab.submit(command=["true"], priority=p, name="p%d" % p, labels={"k": str(p)})
+    lab.do("/queue/pause")
+    queued = [lab.command("true", priority=p, name="p%d" % p, labels={"k": str(p)})
               for p in (5, -5)]
-    held = lab.submit(command=["true"])
-    lab.post("/jobs/%d/hold" % held)
-    group = lab.post("/jobs", [{"command": ["true"], "name": "g"}] * 3)["group"]
-    lab.post("/queue/pause", {"queue": "slow"})
-    lab.post("/queue/resume", {"queue": "other", "limit": 2})
-    waits = lab.submit(command=["true"], after=[{"job": queued[0], "when": "finished"}])
-    before = lab.get("/queue")
+    held = lab.command("true")
+    lab.do("/jobs/%d/hold" % held)
+    group = lab.do("/jobs", [{"command": ["true"], "name": "g"}] * 3)["group"]
+    lab.do("/queue/pause", {"queue": "slow"})
+    lab.do("/queue/resume", {"queue": "other", "limit": 2})
+    waits = lab.command("true", after=[{"job": queued[0], "when": "finished"}])
+    before = lab.read("/queue")
     for end in (lab.kill9, lab.stop):
         end()
         lab.start()
-        after = lab.get("/queue")
+        after = lab.read("/queue")
         for key in ("paused", "draining"):
             assert after[key] == before[key], key
         assert queues(after) == queues(before)
@@ -125,35 +125,35 @@ def test_a_restart_keeps_what_was_asked_for(lab):
         assert lab.job(queued[0])["priority"] == 5
         assert lab.job(queued[0])["labels"] == {"k": "5"}
         assert lab.job(waits)["after"] == [{"job": queued[0], "when": "finished"}]
-        assert lab.get("/groups/%d" % group)["counts"]["queued"] == 3
-    lab.post("/queue/resume")
+        assert lab.read("/groups/%d" % group)["counts"]["queued"] == 3
+    lab.do("/queue/resume")
     for job in (*queued, waits):
         assert lab.end_of(job)["state"] == "succeeded"
     assert lab.job(held)["state"] == "held"
-    done = lab.get("/groups/%d?wait=30" % group)
+    done = lab.read("/groups/%d?wait=30" % group)
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 3)
 
 
 def test_a_key_is_known_after_a_restart(lab):
-    headers = {"Idempotency-Key": "once"}
+    headers = {"Idempotency_Key": "once"}
     body = {"command": ["true"]}
-    first = lab.ask("POST", "/jobs", body, headers)
+    first = lab.post("/jobs", body, **headers)
     assert first.status == 201
     lab.kill9().start()
-    again = lab.ask("POST", "/jobs", body, headers)
-    assert (again.status, again.json["id"]) == (200, first.json["id"])
-    assert lab.ask("POST", "/jobs", {"command": ["false"]}, headers).status == 409
+    again = lab.post("/jobs", body, **headers)
+    assert (again.status, again.json()["id"]) == (200, first.json()["id"])
+    assert lab.post("/jobs", {"command": ["false"]}, **headers).status == 409
 
 
 def test_dependents_of_ended_jobs_after_a_restart(lab):
-    good, bad = lab.submit(command=["true"]), lab.submit(command=["false"])
+    good, bad = lab.command("true"), lab.command("false")
     lab.end_of(good), lab.end_of(bad)
-    lab.post("/queue/pause")
-    runs = lab.submit(command=["true"], after=[{"job": good}])
-    never = lab.submit(command=["true"], after=[{"job": good}, {"job": bad, "when": "failed"}])
+    lab.do("/queue/pause")
+    runs = lab.command("true", after=[{"job": good}])
+    never = lab.command("true", after=[{"job": good}, {"job": bad, "when": "failed"}])
     lab.kill9().start()
-    blocked = lab.submit(command=["true"], after=[{"job": bad}])
-    lab.post("/queue/resume")
+    blocked = lab.command("true", after=[{"job": bad}])
+    lab.do("/queue/resume")
     assert lab.end_of(runs)["state"] == lab.end_of(never)["state"] == "succeeded"
     end = lab.end_of(blocked)
     assert (end["state"], end["exit_status"]) == ("dep_failed", 66)
@@ -216,7 +216,7 @@ def stopped_in(lab, text="sleep 600"):
     """A job that has ended, or runs, and no daemon."""
     job = lab.script(text)
     lab.supervisor(job)
-    lab.reaches(job, "running")
+    lab.wait_state(job, "running")
     lab.kill9()
     return job
 
@@ -307,13 +307,13 @@ class Submitter(threading.Thread):
         body = {"script": "echo %s $CAIL_JOB_ID >> ledger" % mark, "cwd": str(self.lab.work)}
         while not self.stop:
             try:
-                reply = self.lab.ask("POST", "/jobs", body, {"Idempotency-Key": mark})
+                reply = self.lab.post("/jobs", body, Idempotency_Key=mark)
             except OSError:
                 continue
             except Exception:  # http.client has many names for half an answer
                 continue
             if reply.status in (200, 201):
-                self.acknowledged[mark] = reply.json["id"]
+                self.acknowledged[mark] = reply.json()["id"]
                 return
             assert reply.status == 503, reply
 
@@ -345,16 +345,16 @@ def test_kills_at_random_points(lab):
     ledger = (lab.work / "ledger").read_text().split("\n")[:-1]
     assert sorted(ledger) == sorted("%s %d" % pair for pair in acknowledged.items())
     assert lab.count() == len(acknowledged)
-    assert lab.submit(command=["true"]) > max(acknowledged.values())
+    assert lab.command("true") > max(acknowledged.values())
 
 
 def test_ids_are_never_used_again(lab):
     """Not even the largest, not even when nothing of its group was taken."""
-    group = lab.post("/jobs", [{"command": ["true"]}] * 3)
+    group = lab.do("/jobs", [{"command": ["true"]}] * 3)
     last = group["jobs"][-1]["id"]
     lab.kill9().start()
-    assert lab.ask("POST", "/jobs", [{"command": ["true"]}, {"comand": []}]).status == 422
+    assert lab.post("/jobs", [{"command": ["true"]}, {"comand": []}]).status == 422
     lab.kill9().start()
-    job = lab.submit(command=["true"])
+    job = lab.command("true")
     assert job > last
     assert lab.end_of(job)["state"] in ENDED

@@ -109,17 +109,18 @@ class Daemon:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, *more):
+    def start(self, *more, port=0, wrap=(), **env_more):
+        """wrap: a command that is given the daemon's; env_more: variables for it."""
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("CAIL_", "XDG_"))}
-        env.update(HOME=str(self.folder), LC_ALL="C.UTF-8")
+        env.update(HOME=str(self.folder), LC_ALL="C.UTF-8", **env_more)
         with open(self.folder / "cail-d.log", "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "cail-d", "--listen", "127.0.0.1:0", "--port-file", port_file, "--socket",
-                 self.socket, "--state-dir", self.state, "--build-root", self.builds, "--recipes",
-                 self.recipes, *self.args, *more], env=env, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log)
+                [*wrap, BIN / "cail-d", "--listen", f"127.0.0.1:{port}", "--port-file", port_file,
+                 "--socket", self.socket, "--state-dir", self.state, "--build-root", self.builds,
+                 "--recipes", self.recipes, *self.args, *more], env=env, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log)
         self.until(lambda: port_file.exists() or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise AssertionError(f"cail-d ended with {self.process.returncode}: {self.log()}")
