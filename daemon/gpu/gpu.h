@@ -26,8 +26,12 @@ struct gpu_proc {
     uid_t uid;            /* (uid_t)-1 = not known */
     int64_t used_mib;     /* -1 = not told */
     bool compute;
-    bool ours;            /* belongs to an attempt of ours: CAIL_ATTEMPT_TOKEN in its environment, or our cgroup */
-    char token[RND_TOKEN_LEN]; /* of that attempt, "" = none */
+    bool known;           /* looked up; until then nothing below is to be trusted */
+    bool ours;            /* belongs to a live attempt: our cgroup, or CAIL_ATTEMPT_TOKEN in its
+                           * environment or that of a parent */
+    bool at_home;         /* ours, and a recording says that its attempt has this card */
+    char token[RND_TOKEN_LEN]; /* of its attempt, live or not, "" = none */
+    char user[32];        /* "" = not known */
     char command[64];
 };
 
@@ -79,7 +83,9 @@ struct gpu_config {
 
 int gpu_open(struct gpu **ret, uv_loop_t *loop, const struct gpu_config *config,
              struct cail_err *err) NODISCARD;
+/* Callbacks of checks that are open are not called any more. */
 void gpu_close(struct gpu *g, void (*done)(void *arg), void *arg);
+/* A card keeps its place for as long as the daemon runs, also while it is GPU_GONE. */
 size_t gpu_cards(const struct gpu *g, const struct gpu_card **ret);
 const struct gpu_card *gpu_find(const struct gpu *g, const char *uuid);
 /* Why there are no cards, or "". */
@@ -110,14 +116,16 @@ struct gpu_verdict {
     int64_t throttled_ms;
     bool wrong_card, unused_card; /* its processes were on a card it has not leased / on none of its cards */
 };
-/* The end: summary and samples (packed JSON text, caller frees) and the verdict; recording stops. */
+/* The end: summary and samples (packed JSON text, caller frees) and the verdict; recording stops.
+ * NULL when nothing was recorded; the verdict is then tainted(unobserved). */
 char *gpu_record_end(struct gpu *g, int64_t attempt_id, struct gpu_verdict *ret);
 /* After the end the cards must become clean again: done(ok) when two samples say so, or quarantine with the reason
  * after settle_ms. */
 void gpu_settle(struct gpu *g, const char *const *uuids, size_t n, int64_t settle_ms,
                 gpu_checked done, void *arg);
 
-/* One card as GET /gpus shows it, without lease facts; appends members to an open object. */
+/* One card as GET /gpus shows it, without lease facts; appends members to an open object: facts, "live"
+ * (newest sample), "evidence" {free, reason, ...}, "processes". */
 void gpu_card_json(const struct gpu_card *c, struct jw *w);
 
 #endif

@@ -6,6 +6,24 @@
 
 #include "gpu/evidence.h"
 
+static void put_text(char *out, size_t size, const char *text)
+{
+    size_t n = strnlen(text, size - 1);
+    memmove(out, text, n);
+    out[n] = 0;
+}
+
+/* "what: why", or "what" alone. */
+static void join(char *out, size_t size, const char *what, const char *why)
+{
+    size_t n = strlen(what);
+    put_text(out, size, what);
+    if (why[0])
+        put_text(out + n, size - n, ": ");
+    if (why[0])
+        put_text(out + n + 2, size - n - 2, why);
+}
+
 void inventory_init(struct inventory *v)
 {
     memset(v, 0, sizeof *v);
@@ -60,7 +78,7 @@ static bool settled(const struct inventory *v, size_t i)
 {
     const struct slot *s = &v->slot[i];
     return v->card[i].health == GPU_HEALTHY && s->clean_since_mono_us &&
-           s->sampled_mono_us > s->clean_since_mono_us;
+           v->card[i].last.mono_us > s->clean_since_mono_us;
 }
 
 /* The rest, once the card itself is sound: our own books, then the samples. */
@@ -68,12 +86,11 @@ static void judge_books(struct inventory *v, size_t i, const char *why)
 {
     struct gpu_card *c = &v->card[i];
     if (c->drained)
-        snprintf(c->reason, sizeof c->reason, "drained%s%s", c->drain_note[0] ? ": " : "",
-                 c->drain_note);
+        join(c->reason, sizeof c->reason, "drained", c->drain_note);
     else if (why[0])
         snprintf(c->reason, sizeof c->reason, "%s", why);
     else if (c->quarantine[0])
-        snprintf(c->reason, sizeof c->reason, "in quarantine: %s", c->quarantine);
+        join(c->reason, sizeof c->reason, "in quarantine", c->quarantine);
     else if (!settled(v, i))
         snprintf(c->reason, sizeof c->reason, "clean once, waiting for a second sample");
     else
@@ -92,8 +109,8 @@ void inventory_judge(struct inventory *v, size_t i, int64_t now)
     if (!s->clean)
         s->clean_since_mono_us = 0;
     else if (!s->clean_since_mono_us)
-        s->clean_since_mono_us = s->sampled_mono_us;
-    else if (now - s->clean_since_mono_us > INVENTORY_QUARANTINE_US)
+        s->clean_since_mono_us = c->last.mono_us;
+    else if (c->last.mono_us - s->clean_since_mono_us > INVENTORY_QUARANTINE_US)
         c->quarantine[0] = 0;
     judge_books(v, i, why);
 }
@@ -181,10 +198,10 @@ void inventory_lost(struct inventory *v, size_t i, const char *error)
     struct gpu_card *c = &v->card[i];
     struct slot *s = &v->slot[i];
     if (!s->fault_sticks)
-        snprintf(s->fault, sizeof s->fault, "it is gone%s%s", error[0] ? ": " : "", error);
+        join(s->fault, sizeof s->fault, "it is gone", error);
     c->health = GPU_GONE;
     reset_evidence(c, s);
-    snprintf(c->reason, sizeof c->reason, "%s", s->fault);
+    put_text(c->reason, sizeof c->reason, s->fault);
 }
 
 void inventory_hello(struct inventory *v, const struct line *l)
@@ -258,7 +275,7 @@ void inventory_xid(struct inventory *v, size_t i, int64_t xid, int64_t mono_us)
     if (c->health == GPU_HEALTHY)
         c->health = GPU_SUSPECT;
     c->free_twice = false;
-    snprintf(c->reason, sizeof c->reason, "%s", s->fault);
+    put_text(c->reason, sizeof c->reason, s->fault);
 }
 
 /* --- time and people --- */
@@ -293,7 +310,7 @@ void inventory_quarantine(struct inventory *v, size_t i, const char *why)
     v->slot[i].clean_since_mono_us = 0;
     c->free_twice = false;
     if (!c->reason[0])
-        snprintf(c->reason, sizeof c->reason, "in quarantine: %s", c->quarantine);
+        join(c->reason, sizeof c->reason, "in quarantine", c->quarantine);
 }
 
 static uint64_t mix(uint64_t h, uint64_t x)

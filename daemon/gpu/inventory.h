@@ -23,7 +23,7 @@ struct slot {
     bool procs_more;
     bool clean;           /* the newest sample was */
     int64_t sampled_mono_us;     /* newest sample by our clock, 0 = none since it came */
-    int64_t clean_since_mono_us; /* 0 = not clean */
+    int64_t clean_since_mono_us; /* first of the clean samples up to now; 0 = not clean */
     uint64_t n_samples;
     int hz_told;          /* what the probe was told, 0 = nothing */
     uint64_t told_state;  /* digest of what `changed` reported */
