@@ -71,6 +71,20 @@ function(helper_program name folder)
   endif()
 endfunction()
 
+# Dynamic, as what it is for is to load the driver's library.
+function(probe_program name folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  add_executable(${name} ${sources})
+  foreach(other ${ARGN})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/daemon/${other}/*.c)
+    list(FILTER more EXCLUDE REGEX "/digest\\.c$")
+    target_sources(${name} PRIVATE ${more})
+  endforeach()
+  target_include_directories(${name} PRIVATE
+    ${CMAKE_SOURCE_DIR}/daemon ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
+  target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
+endfunction()
+
 function(client_program)
   file(GLOB lib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/client/*.c)
   file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/client/cli/*.c)
