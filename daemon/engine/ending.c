@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+enum { VOID_STARTS_MAX = 4, VOID_WAIT_US = 300000 };
+
 void ending_started(void *engine, int64_t attempt_id, int64_t at_us)
 {
     struct engine *e = engine;
@@ -16,6 +18,7 @@ void ending_started(void *engine, int64_t attempt_id, int64_t at_us)
     if (!r || r->job->attempt->state != ATTEMPT_STARTING)
         return;
     struct attempt *a = r->job->attempt;
+    r->job->void_starts = 0;
     BUG_ON(attempt_move(a, ATTEMPT_RUNNING, at_us));
     store_put_attempt(pump_batch(e), a, false);
     job_announce(e, r->job);
@@ -119,6 +122,21 @@ static void next_step(struct engine *e, struct job *j, struct collected *c)
         run_pass_cached(e, j);
 }
 
+/* Its cail-run died before the claim, so it was no try. One that never comes up (not executable here,
+ * no room for the claim) is given up instead of being started for ever. */
+static void start_again(struct engine *e, struct job *j)
+{
+    if (++j->void_starts >= VOID_STARTS_MAX) {
+        j->exit_code = 126;
+        job_finish(e, j, JOB_FAILED, "cail-run ended before it started the job, several times");
+        return;
+    }
+    j->tries_used--;
+    if (j->void_starts > 1)
+        j->not_before_us = clock_wall_us() + j->void_starts * VOID_WAIT_US;
+    requeue(e, j, NULL);
+}
+
 static void settle_job(struct engine *e, struct job *j, enum exec_outcome outcome,
                        struct attempt *a, struct collected *c)
 {
@@ -127,9 +145,10 @@ static void settle_job(struct engine *e, struct job *j, enum exec_outcome outcom
     j->exit_code = a->end.cause == END_EXEC_FAILED ? (a->end.exec_errno == ENOENT ? 127 : 126)
                                                    : a->end.exit_code;
     j->signal = a->end.signal;
+    if (outcome == EXEC_NEVER_STARTED && a->number == 1)
+        j->started_at_us = 0;
     if (outcome == EXEC_NEVER_STARTED && !j->cancel_requested) {
-        j->tries_used--; /* it was no try */
-        requeue(e, j, NULL);
+        start_again(e, j);
         return;
     }
     enum job_state as =
@@ -182,8 +201,11 @@ static void settle(struct engine *e, int64_t attempt_id, enum exec_outcome outco
                    struct collected *c)
 {
     struct run *r = run_find(e, attempt_id);
-    if (!r)
-        return; /* the store was loaded anew meanwhile; the run file is still there to be read */
+    if (!r || !r->ended) {
+        /* The store was loaded anew meanwhile; the run file tells the end once more. */
+        collected_free(c);
+        return;
+    }
     struct job *j = r->job;
     struct attempt *a = j->attempt;
     if (c)
