@@ -75,7 +75,7 @@ compile() {
 # --- cail ---
 
 cail_start() { # STATE_DIR: sets cail_pid, cail_ms
-    mkdir -p -m 700 "$1"
+    (umask 077 && mkdir -p "$1")
     read -r cail_ms cail_pid <<<"$("$bin/starter" "$port" "$scratch/cail-d.log" \
         "$build/bin/cail-d" --listen "127.0.0.1:$port" --socket "$scratch/sock" --state-dir "$1" \
         --build-root "$scratch/builds" --recipes "$here/../recipes" --set "jobs.cpus=$slots" \
@@ -122,7 +122,7 @@ cail_jobs() {
         --url "http://localhost:$port" submit -- "$bin/stamp" @ID@ "$scratch/f")"
     put "stamps_2_slots cail" \
         "$("$bin/load" http "$port" stamps "$jobs" "$clients" "$bin/stamp" "$scratch/f")"
-    put "true_2_slots cail" "$("$bin/load" http "$port" done "$jobs" "$clients")"
+    put "true_2_slots cail" "$("$bin/load" http "$port" "done" "$jobs" "$clients")"
     stalls cail_jobs
     cail_stop
     rm -rf "$dir"

@@ -103,7 +103,8 @@ typedef void (*gpu_checked)(void *arg, bool ok, const char *reason);
 void gpu_check(struct gpu *g, const char *const *uuids, size_t n, gpu_checked done, void *arg);
 void gpu_check_cancel(struct gpu *g, void *arg);
 
-/* Record telemetry for an attempt from now on; fast = 10 Hz, else 1 Hz. token: the value of CAIL_ATTEMPT_TOKEN in its processes. */
+/* Record telemetry for an attempt from now on; fast = 10 Hz, else 1 Hz. token: the value of
+ * CAIL_ATTEMPT_TOKEN in its processes. */
 void gpu_record_start(struct gpu *g, int64_t attempt_id, const char *token,
                       const char *const *uuids, size_t n, bool fast);
 /* What was recorded so far, as one JSON object (GET /jobs/{id}/telemetry): {"cards":[{"uuid","name","summary":{},

@@ -14,7 +14,8 @@
  *    "sw_thermal":N,"hw_thermal":N,"hw_power_brake":N,"sync_boost":N}|null,"energy_mj","pstate","pcie_gen",
  *    "pcie_width","ecc_corrected","ecc_uncorrected","remap_pending","remap_failed",
  *    "procs":[{"pid","used_mib","kind":"compute|graphics"}]|null}
- *   What the card or driver does not tell is null, never 0. slowed_us are the driver's own accumulated counters.
+ *   What the card or driver does not tell is null, never 0. slowed_us are the driver's own
+ *   accumulated counters.
  * {"t":"xid","uuid","xid":79,"mono_us":N}     {"t":"lost","uuid","error":"GPU is lost"}
  * mono_us is CLOCK_BOOTTIME. reasons: NVML's clocks-event bits as they are (0x1 idle, 0x2 app clocks,
  * 0x4 sw_power_cap, 0x8 hw_slowdown, 0x10 sync_boost, 0x20 sw_thermal, 0x40 hw_thermal, 0x80 hw_power_brake, 0x100 display).
