@@ -6,12 +6,17 @@
 
 enum { PARSE_HEAD = 4096 }; /* detect sees no more of the input */
 
-bool mlir_timing_detect(const char *p, size_t len);
-int mlir_timing_parse(const char *p, size_t len, const char *benchmark, struct parse_out *out,
-                      struct cail_err *err);
+#define PARSE_FORMAT(name)                                                                         \
+    bool name##_detect(const char *p, size_t len);                                                 \
+    int name##_parse(const char *p, size_t len, const char *benchmark, struct parse_out *out,      \
+                     struct cail_err *err)
 
-bool plain_detect(const char *p, size_t len);
-int plain_parse(const char *p, size_t len, const char *benchmark, struct parse_out *out,
-                struct cail_err *err);
+PARSE_FORMAT(cutlass);
+PARSE_FORMAT(gbench);
+PARSE_FORMAT(hyperfine);
+PARSE_FORMAT(lit);
+PARSE_FORMAT(mlir_timing);
+PARSE_FORMAT(nccl_tests);
+PARSE_FORMAT(plain);
 
 #endif

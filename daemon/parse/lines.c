@@ -47,7 +47,7 @@ static bool add_param(struct metric_line *m, char *key, char *value, char what[W
 
 static bool set_field(struct metric_line *m, char *key, char *value, char what[WHAT_LEN])
 {
-    static const char *const names[] = {"name",      "value", "unit",    "better",
+    static const char *const names[] = {"name",      "value", "unit",   "better",
                                         "benchmark", "kind",  "param.X"};
     char **const fields[] = {&m->name, &m->value, &m->unit, &m->better, &m->benchmark, &m->kind};
     if (strncmp(key, "param.", 6) == 0)
@@ -77,8 +77,7 @@ static bool split(struct metric_line *m, char *line, char what[WHAT_LEN])
         return wrong(what, "metric has no name");
     if (!m->value)
         return wrong(what, "metric has no value");
-    if (strlen(m->name) > PARSE_NAME_MAX ||
-        (m->benchmark && strlen(m->benchmark) > PARSE_NAME_MAX))
+    if (strlen(m->name) > PARSE_NAME_MAX || (m->benchmark && strlen(m->benchmark) > PARSE_NAME_MAX))
         return wrong(what, "metric has a name of more than 400 bytes");
     if (m->unit && strlen(m->unit) > PARSE_UNIT_MAX)
         return wrong(what, "metric has a unit of more than 40 bytes");

@@ -47,8 +47,12 @@ static void report_done(struct report *r)
 
 static int add_time(struct report *r, const char *metric, double seconds, struct cail_err *err)
 {
-    struct parse_series s = {.benchmark = r->benchmark, .params = r->path.p, .metric = metric,
-                             .unit = "s", .better = BETTER_LOWER, .kind = METRIC_TIME,
+    struct parse_series s = {.benchmark = r->benchmark,
+                             .params = r->path.p,
+                             .metric = metric,
+                             .unit = "s",
+                             .better = BETTER_LOWER,
+                             .kind = METRIC_TIME,
                              .status = RESULT_OK};
     return parse_add(&r->rows, &s, &seconds, 1, err);
 }

@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "model/job.h"
 
-struct parse_out { /* starts as {0} */
+struct parse_out {         /* starts as {0} */
     struct result *result; /* job_id, attempt_id and id stay 0 */
     size_t n, cap;
     struct parse_index *index; /* of the rows by series; rows.c */
@@ -24,8 +24,8 @@ void parse_out_done(struct parse_out *out);
 int parse_out_take(struct parse_out *out, struct result *r, struct cail_err *err) NODISCARD;
 
 struct parser {
-    const char *name;    /* "mlir-timing" */
-    const char *summary; /* for the docs */
+    const char *name;                          /* "mlir-timing" */
+    const char *summary;                       /* for the docs */
     bool (*detect)(const char *p, size_t len); /* cheap: looks at the first 4 KiB */
     /* benchmark: the name used where the format has none (the job's or file's). On error *out keeps
      * what it had before the call. A series that *out has already gets more samples, so a benchmark
@@ -36,8 +36,8 @@ struct parser {
 
 extern const struct parser parsers[];
 extern const size_t n_parsers;
-const struct parser *parse_find(const char *name);                 /* NULL = no such */
-const struct parser *parse_detect(const char *p, size_t len);      /* NULL = none knows it */
+const struct parser *parse_find(const char *name);            /* NULL = no such */
+const struct parser *parse_detect(const char *p, size_t len); /* NULL = none knows it */
 
 /* Lines a job writes to its log: "::cail metric name=... value=... unit=... better=..." (optional
  * benchmark= kind= param.X=; values may be "quoted"; the same name again adds a sample). Feed the

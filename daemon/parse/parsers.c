@@ -7,6 +7,14 @@
 const struct parser parsers[] = {
     {"mlir-timing", "mlir-opt -mlir-timing: text and JSON, list and tree", mlir_timing_detect,
      mlir_timing_parse},
+    {"gbench", "Google Benchmark and iree-benchmark-module: JSON and console", gbench_detect,
+     gbench_parse},
+    {"nccl-tests", "nccl-tests: console and -J JSON, whose env is dropped", nccl_tests_detect,
+     nccl_tests_parse},
+    {"cutlass", "cutlass_profiler: CSV and console", cutlass_detect, cutlass_parse},
+    {"lit", "LLVM lit -o, --resultdb-output, --time-trace-output and console; llvm-test-suite",
+     lit_detect, lit_parse},
+    {"hyperfine", "hyperfine --export-json and --export-csv", hyperfine_detect, hyperfine_parse},
     {"plain", "{name, unit, value or samples, better}: one object, an array or one a line",
      plain_detect, plain_parse},
 };

@@ -17,7 +17,7 @@
 
 enum { PLAIN_PARAMS_MAX = 64 };
 
-static const char *const members[] = {"name",   "unit",        "value",  "samples", "better",
+static const char *const members[] = {"name",   "unit",        "value",  "samples",  "better",
                                       "params", "metric_kind", "status", "benchmark"};
 
 bool plain_detect(const char *p, size_t len)
@@ -144,8 +144,8 @@ static int numbers(const struct parse_stream *s, const json_t *list, double **re
     return 0;
 }
 
-static int add_samples(const struct parse_stream *s, const json_t *v,
-                       const struct parse_series *sr, struct parse_out *out, struct cail_err *err)
+static int add_samples(const struct parse_stream *s, const json_t *v, const struct parse_series *sr,
+                       struct parse_out *out, struct cail_err *err)
 {
     const json_t *list = json_object_get(v, "samples"), *one = json_object_get(v, "value");
     double single = NAN, *samples = NULL;

@@ -16,7 +16,7 @@ struct parse_index {
     struct slot {
         uint64_t hash;
         size_t row; /* + 1; 0 = empty */
-    } *slot;
+    } * slot;
     size_t n, used; /* n: a power of two */
 };
 
@@ -202,6 +202,12 @@ int parse_add(struct parse_out *out, const struct parse_series *given, const dou
     return 0;
 }
 
+bool parse_out_has(const struct parse_out *out, const struct result *r)
+{
+    const struct parse_series s = series_of(r);
+    return find(out, &s) != NULL;
+}
+
 void parse_settle(struct parse_out *out)
 {
     for (size_t i = 0; i < out->n; i++)
@@ -250,10 +256,10 @@ int parse_out_move(struct parse_out *to, struct parse_out *from, struct cail_err
 
 enum metric_kind parse_unit_kind(const char *unit)
 {
-    static const char *const times[] = {"s",      "ms",      "us",           "\xc2\xb5s",   "ns",
-                                        "ps",     "min",     "h",            "sec",         "secs",
-                                        "second", "seconds", "milliseconds", "nanoseconds", "msec",
-                                        "usec",   "nsec",    "microseconds"};
+    static const char *const times[] = {
+        "s",    "ms",   "us",   "\xc2\xb5s",   "ns",      "ps",           "min",
+        "h",    "sec",  "secs", "second",      "seconds", "milliseconds", "nanoseconds",
+        "msec", "usec", "nsec", "microseconds"};
     for (size_t i = 0; i < ARRAY_LEN(times); i++)
         if (strcmp(unit, times[i]) == 0)
             return METRIC_TIME;

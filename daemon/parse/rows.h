@@ -19,6 +19,8 @@ struct parse_series {
  * parse_settle. E_TOO_MANY past RESULTS_PER_JOB_MAX rows or RESULT_SAMPLES_MAX samples a row. */
 int parse_add(struct parse_out *out, const struct parse_series *s, const double *samples, size_t n,
               struct cail_err *err) NODISCARD;
+/* Whether out has the series of *r. */
+bool parse_out_has(const struct parse_out *out, const struct result *r);
 /* Set every row's value to the median of its samples. */
 void parse_settle(struct parse_out *out);
 /* Move the rows of `from` into `to`, settled: a series that is there gets more samples (one file a

@@ -106,42 +106,111 @@ static int value(struct parse_stream *s, json_t **ret, struct cail_err *err)
     return load(s, s->at + n, ret, err);
 }
 
-/* In an array: the comma before the next element, or the bracket that ends it. */
-static int element(struct parse_stream *s, bool first, bool *ret_end, struct cail_err *err)
+static void path_to(struct parse_stream *s, size_t len)
 {
+    s->path[len] = 0;
+}
+
+static void path_add(struct parse_stream *s, const char *p, size_t len)
+{
+    size_t at = strlen(s->path), room = sizeof s->path - 1 - at;
+    if (len > room) { /* no path that anyone asks for */
+        p = "?";
+        len = room ? 1 : 0;
+    }
+    memcpy(s->path + at, p, len);
+    path_to(s, at + len);
+}
+
+/* The key before a member's value. Its escapes stay: no key that is looked for has one. */
+static int member_key(struct parse_stream *s, struct cail_err *err)
+{
+    size_t from = blanks(s, s->at), n = 0;
+    if (from == s->len || s->p[from] != '"' ||
+        jscan_value(s->p + from, s->len - from, 1, &n) != JSCAN_OK || n < 2)
+        return bad_at(s, from, E_BAD_JSON, "a member's name expected", err);
+    if (s->path[0])
+        path_add(s, ".", 1);
+    path_add(s, s->p + from + 1, n - 2);
+    s->at = blanks(s, from + n);
+    if (s->at == s->len || s->p[s->at] != ':')
+        return bad_at(s, s->at, E_BAD_JSON, "':' expected", err);
+    s->at++;
+    return 0;
+}
+
+/* In an open container: on to the next value (*ret_closed = false) or past the closing bracket. */
+static int step(struct parse_stream *s, bool *ret_closed, struct cail_err *err)
+{
+    int top = s->depth - 1;
+    char close = s->open[top].close;
+    path_to(s, s->open[top].path_len);
     s->at = blanks(s, s->at);
     char c = s->at < s->len ? s->p[s->at] : 0;
-    *ret_end = c == ']';
-    if (c == ']' || (c == ',' && !first)) {
+    *ret_closed = c == close;
+    if (*ret_closed) {
         s->at++;
+        s->depth--;
         return 0;
     }
-    if (first && c)
-        return 0;
-    return bad_at(s, s->at, E_BAD_JSON, "',' or ']' expected", err);
+    if (!c || (c != ',' && !s->open[top].first))
+        return bad_at(s, s->at, E_BAD_JSON,
+                      close == ']' ? "',' or ']' expected" : "',' or '}' expected", err);
+    if (!s->open[top].first)
+        s->at++;
+    s->open[top].first = false;
+    if (close == '}')
+        return member_key(s, err);
+    path_add(s, "[]", 2);
+    return 0;
+}
+
+static bool is_spread(const struct parse_stream *s, char bracket)
+{
+    if (s->depth == PARSE_SPREAD_DEPTH || (bracket != '[' && bracket != '{'))
+        return false;
+    if (!s->depth)
+        return bracket == '[' || s->spread;
+    for (const char *const *path = s->spread; path && *path; path++)
+        if (strcmp(*path, s->path) == 0)
+            return true;
+    return false;
+}
+
+static void enter(struct parse_stream *s, char bracket)
+{
+    s->open[s->depth].close = bracket == '[' ? ']' : '}';
+    s->open[s->depth].first = true;
+    s->open[s->depth].path_len = strlen(s->path);
+    s->depth++;
+    s->at++;
 }
 
 int parse_stream_next(struct parse_stream *s, json_t **ret, struct cail_err *err)
 {
     *ret = NULL;
-    for (bool first = false;;) {
-        if (s->in_array) {
-            bool end;
-            int rc = element(s, first, &end, err);
+    for (;;) {
+        if (s->depth) {
+            bool closed;
+            int rc = step(s, &closed, err);
             if (rc)
                 return rc;
-            if (!end)
-                return value(s, ret, err);
-            s->in_array = false;
+            if (closed)
+                continue;
+        } else {
+            path_to(s, 0);
         }
-        s->at = blanks(s, s->at);
-        if (s->at == s->len)
-            return 0;
-        s->doc++;
-        if (s->p[s->at] != '[')
+        size_t at = blanks(s, s->at);
+        if (!s->depth) {
+            if (at == s->len)
+                return 0;
+            s->doc++;
+        }
+        char c = at < s->len ? s->p[at] : 0;
+        if (!is_spread(s, c))
             return value(s, ret, err);
-        s->at++;
-        s->in_array = first = true;
+        s->at = at;
+        enter(s, c);
     }
 }
 
@@ -154,6 +223,6 @@ bool parse_stream_number(const json_t *v, double *ret)
     *ret = NAN;
     if (json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0))
         return true;
-    return json_is_string(v) &&
-           parse_number(json_string_value(v), json_string_length(v), ret) && !isfinite(*ret);
+    return json_is_string(v) && parse_number(json_string_value(v), json_string_length(v), ret) &&
+           !isfinite(*ret);
 }

@@ -40,20 +40,26 @@ static void lines(const char *p, size_t size, size_t piece)
     parse_out_done(&out);
 }
 
+static void one_parser(const struct parser *parser, const char *p, size_t size)
+{
+    struct parse_out out = {.result = NULL};
+    struct cail_err err = {.code = E_OK};
+    int rc = parser->parse(p, size, "b", &out, &err);
+    BUG_ON(rc != (int)err.code || (rc && out.n));
+    check(&out);
+    parser->parse(p, size, "b", &out, &err);
+    check(&out);
+    parse_out_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *p = (const char *)data;
-    for (size_t i = 0; i < n_parsers; i++) {
-        struct parse_out out = {.result = NULL};
-        struct cail_err err = {.code = E_OK};
-        int rc = parsers[i].parse(p, size, "b", &out, &err);
-        BUG_ON(rc != (int)err.code || (rc && out.n));
-        check(&out);
-        rc = parsers[i].parse(p, size, "b", &out, &err);
-        check(&out);
-        parse_out_done(&out);
-    }
-    parse_detect(p, size);
+    /* All of them over a small input; over a larger one those that know it, and one more. */
+    for (size_t i = 0; i < n_parsers; i++)
+        if (size <= 1024 || parsers[i].detect(p, 1024) || i == size % n_parsers)
+            one_parser(&parsers[i], p, size);
+    parse_detect(p, size < 4096 ? size : 4096);
     lines(p, size, size ? size : 1);
     lines(p, size, 3);
     struct parse_progress got;
