@@ -20,7 +20,10 @@ void ending_started(void *engine, int64_t attempt_id, int64_t at_us)
     struct attempt *a = r->job->attempt;
     r->job->void_starts = 0;
     BUG_ON(attempt_move(a, ATTEMPT_RUNNING, at_us));
-    store_put_attempt(pump_batch(e), a, false);
+    /* No commit of its own: the claim in the attempt's folder tells a restart that it runs. The row
+     * rides in the next batch, or in that of its end, or goes with the next look at the logs. */
+    r->owes_row = true;
+    e->n_owing++;
     job_announce(e, r->job);
     pump_effect(e, EFFECT_WAKE, r->job->id, 0);
 }

@@ -61,6 +61,7 @@ struct run {
     struct sched_lease lease;
     bool launched; /* exec knows it */
     bool ended;    /* being collected */
+    bool owes_row; /* that it runs is not in a batch yet */
     /* tail.c */
     int64_t log_at;                               /* bytes looked at */
     int64_t progress_from, progress_from_mono_us; /* first figure seen, for the ETA; -1 = none */
@@ -91,6 +92,7 @@ struct engine {
     struct group *groups;
     struct queue *queues;
     struct run *runs; /* by attempt_id */
+    size_t n_owing;   /* of them, with owes_row */
     struct idem *idems;
     size_t n_idems;
     struct cache_entry *cache;
@@ -156,6 +158,8 @@ void run_launch(struct engine *e, int64_t job_id);
 struct run *run_find(struct engine *e, int64_t attempt_id);
 struct run *run_add(struct engine *e, struct job *j, const struct sched_lease *lease);
 void run_drop(struct engine *e, struct run *r);
+/* Adds the rows of attempts that run since the last batch to the open one. */
+void run_put_owed(struct engine *e);
 void run_pin(struct engine *e, struct job *j, struct attempt *a);
 void run_unpin(struct engine *e, const struct attempt *a);
 void run_repin(struct engine *e, const struct attempt *a); /* of an adopted attempt */

@@ -157,6 +157,7 @@ static void committed(void *arg, enum store_outcome outcome, const struct cail_e
 
 static void hand_over(struct engine *e)
 {
+    run_put_owed(e);
     e->flying = e->open;
     e->open = (struct pending){.batch = store_batch_new(e->store), .seq = e->flying.seq + 1};
     e->is_flying = true;

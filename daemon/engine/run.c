@@ -32,8 +32,23 @@ struct run *run_add(struct engine *e, struct job *j, const struct sched_lease *l
 
 void run_drop(struct engine *e, struct run *r)
 {
+    e->n_owing -= r->owes_row;
     HASH_DEL(e->runs, r);
     free(r);
+}
+
+void run_put_owed(struct engine *e)
+{
+    struct run *r, *next;
+    HASH_ITER(hh, e->runs, r, next) {
+        if (!e->n_owing)
+            return;
+        if (!r->owes_row)
+            continue;
+        r->owes_row = false;
+        e->n_owing--;
+        store_put_attempt(pump_batch(e), r->job->attempt, false);
+    }
 }
 
 /* --- pinning: a benchmark gets cpus that no other benchmark has, the highest first --- */

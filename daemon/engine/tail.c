@@ -132,6 +132,7 @@ static void tail_done(void *arg)
 
 void tail_tick(struct engine *e)
 {
+    run_put_owed(e);
     size_t n = HASH_COUNT(e->runs);
     if (e->tail_busy || !n)
         return;
