@@ -1,8 +1,11 @@
-/* The cards of this machine: who they are, whether each is free (by evidence, not by our books alone),
- * what they did while an attempt held them. Fed by cail-probe, a child process: a driver that hangs, hangs
+/* The cards of this machine: who they are, whether each is free (by evidence, not by our books
+ * alone),
+ * what they did while an attempt held them. Fed by cail-probe, a child process: a driver that
+ * hangs, hangs
  * that, and the loop never waits for it. Loop thread only.
  *
- * Free = known, healthy, not drained, no foreign compute process, memory near its baseline, utilisation 0, in
+ * Free = known, healthy, not drained, no foreign compute process, memory near its baseline,
+ * utilisation 0, in
  * two samples in a row. Whether it is leased is the scheduler's book, not ours. */
 #ifndef GPU_GPU_H
 #define GPU_GPU_H
@@ -97,7 +100,8 @@ int gpu_drain(struct gpu *g, const char *uuid, bool on, const char *note, struct
 
 /* --- leases: the engine says which attempt has which cards --- */
 
-/* Ask for evidence: at least two fresh samples of each card after this call, then done(ok, reason) on the
+/* Ask for evidence: at least two fresh samples of each card after this call, then done(ok,
+ * reason) on the
  * loop; within 5 s in any case (no fresh sample = not ok). Meanwhile sampled at 10 Hz. */
 typedef void (*gpu_checked)(void *arg, bool ok, const char *reason);
 void gpu_check(struct gpu *g, const char *const *uuids, size_t n, gpu_checked done, void *arg);
@@ -107,7 +111,9 @@ void gpu_check_cancel(struct gpu *g, void *arg);
  * CAIL_ATTEMPT_TOKEN in its processes. */
 void gpu_record_start(struct gpu *g, int64_t attempt_id, const char *token,
                       const char *const *uuids, size_t n, bool fast);
-/* What was recorded so far, as one JSON object (GET /jobs/{id}/telemetry): {"cards":[{"uuid","name","summary":{},
+/* What was recorded so far, as one JSON object (GET /jobs/{id}/telemetry):
+ * {"cards":[{"uuid","name","summary":{},
+ *
  * "samples":{"mono_ms":[],"sm_mhz":[],...}}],"verdict":"clean|tainted","reasons":[],"thresholds":{}}. */
 bool gpu_record_json(const struct gpu *g, int64_t attempt_id, struct jw *w);
 
@@ -120,12 +126,14 @@ struct gpu_verdict {
 /* The end: summary and samples (packed JSON text, caller frees) and the verdict; recording stops.
  * NULL when nothing was recorded; the verdict is then tainted(unobserved). */
 char *gpu_record_end(struct gpu *g, int64_t attempt_id, struct gpu_verdict *ret);
-/* After the end the cards must become clean again: done(ok) when two samples say so, or quarantine with the reason
+/* After the end the cards must become clean again: done(ok) when two samples say so, or
+ * quarantine with the reason
  * after settle_ms. */
 void gpu_settle(struct gpu *g, const char *const *uuids, size_t n, int64_t settle_ms,
                 gpu_checked done, void *arg);
 
-/* One card as GET /gpus shows it, without lease facts; appends members to an open object: facts, "live"
+/* One card as GET /gpus shows it, without lease facts; appends members to an open object: facts,
+ * "live"
  * (newest sample), "evidence" {free, reason, ...}, "processes". */
 void gpu_card_json(const struct gpu_card *c, struct jw *w);
 

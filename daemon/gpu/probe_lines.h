@@ -1,26 +1,37 @@
-/* What cail-probe says, one JSON object a line, and what it is told. Shared words of two programs: the
+/* What cail-probe says, one JSON object a line, and what it is told. Shared words of two
+ * programs: the
  * probe includes nothing of the daemon's, so this file has no code.
  *
  * First line, and again whenever the set of cards or a static fact changes:
+ *  
  *   {"t":"hello","v":1,"library":"/usr/lib/.../libnvidia-ml.so.1","driver":"580.159.04","nvml":"13.580",
- *    "cuda":13000,"visibility":"full|partial","cards":[{"uuid","index","name","memory_mib","bus","minor",
- *    "vbios","serial","compute":"9.0","power_limit_mw","sm_max_mhz","mem_max_mhz","ecc":true|false|null,
- *    "mig":true|false|null,"parent":uuid|null,"persistence":true|null,"compute_mode":0,"display":bool|null,
+ *   
+ *   "cuda":13000,"visibility":"full|partial","cards":[{"uuid","index","name","memory_mib","bus","minor",
+ *   
+ *   "vbios","serial","compute":"9.0","power_limit_mw","sm_max_mhz","mem_max_mhz","ecc":true|false|null,
+ *   
+ *   "mig":true|false|null,"parent":uuid|null,"persistence":true|null,"compute_mode":0,"display":bool|null,
  *    "pcie_gen_max","pcie_width_max","driver_model":null}]}
- *   MIG devices are cards of their own with "parent"; a parent in MIG mode is listed and not leasable.
+ *   MIG devices are cards of their own with "parent"; a parent in MIG mode is listed and not
+ *   leasable.
  * No cards: {"t":"none","reason":"libnvidia-ml.so.1 is not installed"}; asked again every 30 s.
  * Each sample: {"t":"sample","uuid","mono_us","sm_mhz","mem_mhz","power_mw","temp_c","util_pct",
- *    "mem_util_pct","used_mib","reserved_mib","total_mib","reasons":BITS,"slowed_us":{"sw_power_cap":N,
- *    "sw_thermal":N,"hw_thermal":N,"hw_power_brake":N,"sync_boost":N}|null,"energy_mj","pstate","pcie_gen",
+ *   
+ *   "mem_util_pct","used_mib","reserved_mib","total_mib","reasons":BITS,"slowed_us":{"sw_power_cap":N,
+ *   
+ *   "sw_thermal":N,"hw_thermal":N,"hw_power_brake":N,"sync_boost":N}|null,"energy_mj","pstate","pcie_gen",
  *    "pcie_width","ecc_corrected","ecc_uncorrected","remap_pending","remap_failed",
  *    "procs":[{"pid","used_mib","kind":"compute|graphics"}]|null}
  *   What the card or driver does not tell is null, never 0. slowed_us are the driver's own
  *   accumulated counters.
  * {"t":"xid","uuid","xid":79,"mono_us":N}     {"t":"lost","uuid","error":"GPU is lost"}
- * mono_us is CLOCK_BOOTTIME. reasons: NVML's clocks-event bits as they are (0x1 idle, 0x2 app clocks,
- * 0x4 sw_power_cap, 0x8 hw_slowdown, 0x10 sync_boost, 0x20 sw_thermal, 0x40 hw_thermal, 0x80 hw_power_brake, 0x100 display).
+ * mono_us is CLOCK_BOOTTIME. reasons: NVML's clocks-event bits as they are (0x1 idle, 0x2 app
+ * clocks,
+ * 0x4 sw_power_cap, 0x8 hw_slowdown, 0x10 sync_boost, 0x20 sw_thermal, 0x40 hw_thermal, 0x80
+ * hw_power_brake, 0x100 display).
  *
- * On its standard input, a line each: "rate UUID|all HZ" (1..50). End of input = end of the probe. */
+ * On its standard input, a line each: "rate UUID|all HZ" (1..50). End of input = end of the
+ * probe. */
 #ifndef GPU_PROBE_LINES_H
 #define GPU_PROBE_LINES_H
 
