@@ -388,15 +388,21 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     engine_work(e, collect_work, collect_finished, x);
 }
 
-/* rmdir of a folder that holds nothing tells that there is nothing, and tidies up. */
+/* rmdir of a folder that holds something fails. One that a survivor may still write to is not handed
+ * on. */
+static bool put_away(struct engine *e, const struct attempt *a, const char *name)
+{
+    CLEANUP(mem_freep) char *dir = mem_printf("%s/%s", a->dir, name);
+    if (!a->end.killed && !a->end.unkillable && spare_give(e, dir))
+        return true;
+    return rmdir(dir) == 0 || errno == ENOENT;
+}
+
 bool collect_is_needless(struct engine *e, struct run *r)
 {
-    (void)e;
     struct job *j = r->job;
     if (j->attempt->end.log_bytes || j->recipe)
         return false;
-    CLEANUP(mem_freep) char *results = mem_printf("%s/results", j->attempt->dir);
-    CLEANUP(mem_freep) char *artifacts = mem_printf("%s/artifacts", j->attempt->dir);
-    bool none = rmdir(results) == 0 || errno == ENOENT;
-    return (rmdir(artifacts) == 0 || errno == ENOENT) && none;
+    bool none = put_away(e, j->attempt, "results");
+    return put_away(e, j->attempt, "artifacts") && none;
 }

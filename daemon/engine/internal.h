@@ -12,6 +12,7 @@
  *   catalogue.c  recipes on disk
  *   feed.c       live events
  *   keep.c       retention
+ *   spare.c      empty folders, handed on
  *   load.c       rows become memory; adopting; loading anew after a failed commit
  *   loop.c       the hooks in the loop: turns and timers
  *   engine.c     opening, closing, small questions */
@@ -112,6 +113,7 @@ struct engine {
     int64_t n_live;
     int log_watchers;
     unsigned works; /* on the worker pool now */
+    size_t n_spare; /* folders STATE_DIR/spare/0.. */
     bool tail_busy;
     uint64_t pinned_cpus[CPU_SETSIZE / 64]; /* bit per cpu: held by a benchmark */
 
@@ -247,6 +249,10 @@ void load_anew(struct engine *e);
 void loop_init(struct engine *e); /* handles exist: completions of the store can wake the loop */
 void loop_run(struct engine *e);  /* hooks and timers run */
 void loop_close(struct engine *e);
+
+/* spare.c: attempts of one user share empty folders, as they share that user's whole state folder. */
+bool spare_take(struct engine *e, const char *path); /* false: make it */
+bool spare_give(struct engine *e, const char *path); /* false: it is still there */
 
 /* keep.c */
 void keep_tick(struct engine *e);

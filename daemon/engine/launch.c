@@ -201,20 +201,27 @@ static void put_recipe(struct engine *e, struct launch *l, const struct job *j,
         put(l, "CAIL_SOURCE_WORKTREE", l->spec.worktree);
 }
 
+/* The attempt's own folder; the one above it is made for the first of a thousand jobs. */
+static int make_attempt_dir(const char *dir, struct cail_err *err)
+{
+    if (!mkdir(dir, 0700) || errno == EEXIST)
+        return 0;
+    if (errno == ENOENT)
+        return fsx_mkdirs(dir, 0700, err);
+    return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno,
+                         "cannot make the folder '%s'", dir);
+}
+
 static int make_folders(struct engine *e, const struct job *j, const char *build_root,
                         struct cail_err *err)
 {
-    static const char *const parts[] = {"", "/artifacts", "/results"};
-    CLEANUP(mem_freep)
-    char *parent = mem_printf("%s/attempts/%lld", e->config.state_dir, (long long)(j->id / 1000));
-    if (mkdir(parent, 0700) && errno != EEXIST) {
-        int rc = fsx_mkdirs(parent, 0700, err);
-        if (rc)
-            return rc;
-    }
+    static const char *const parts[] = {"artifacts", "results"};
+    int rc = make_attempt_dir(j->attempt->dir, err);
+    if (rc)
+        return rc;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        CLEANUP(mem_freep) char *dir = mem_printf("%s%s", j->attempt->dir, parts[i]);
-        if (mkdir(dir, 0700) && errno != EEXIST)
+        CLEANUP(mem_freep) char *dir = mem_printf("%s/%s", j->attempt->dir, parts[i]);
+        if (!spare_take(e, dir) && mkdir(dir, 0700) && errno != EEXIST)
             return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno,
                                  "cannot make the folder '%s'", dir);
     }
@@ -222,7 +229,7 @@ static int make_folders(struct engine *e, const struct job *j, const char *build
         return 0;
     CLEANUP(mem_freep) char *dir = job_dir(e, j->id);
     CLEANUP(mem_freep) char *build = cache_dir(e, j);
-    int rc = fsx_mkdirs(dir, 0700, err);
+    rc = fsx_mkdirs(dir, 0700, err);
     if (!rc)
         rc = fsx_mkdirs(build_root, 0755, err);
     if (!rc && build)
