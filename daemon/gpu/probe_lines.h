@@ -3,22 +3,22 @@
  * probe includes nothing of the daemon's, so this file has no code.
  *
  * First line, and again whenever the set of cards or a static fact changes:
- *  
+ *
  *   {"t":"hello","v":1,"library":"/usr/lib/.../libnvidia-ml.so.1","driver":"580.159.04","nvml":"13.580",
- *   
+ *
  *   "cuda":13000,"visibility":"full|partial","cards":[{"uuid","index","name","memory_mib","bus","minor",
- *   
+ *
  *   "vbios","serial","compute":"9.0","power_limit_mw","sm_max_mhz","mem_max_mhz","ecc":true|false|null,
- *   
+ *
  *   "mig":true|false|null,"parent":uuid|null,"persistence":true|null,"compute_mode":0,"display":bool|null,
  *    "pcie_gen_max","pcie_width_max","driver_model":null}]}
  *   MIG devices are cards of their own with "parent"; a parent in MIG mode is listed and not
  *   leasable.
  * No cards: {"t":"none","reason":"libnvidia-ml.so.1 is not installed"}; asked again every 30 s.
  * Each sample: {"t":"sample","uuid","mono_us","sm_mhz","mem_mhz","power_mw","temp_c","util_pct",
- *   
+ *
  *   "mem_util_pct","used_mib","reserved_mib","total_mib","reasons":BITS,"slowed_us":{"sw_power_cap":N,
- *   
+ *
  *   "sw_thermal":N,"hw_thermal":N,"hw_power_brake":N,"sync_boost":N}|null,"energy_mj","pstate","pcie_gen",
  *    "pcie_width","ecc_corrected","ecc_uncorrected","remap_pending","remap_failed",
  *    "procs":[{"pid","used_mib","kind":"compute|graphics"}]|null}
