@@ -170,7 +170,7 @@ const char *gpu_none_reason(const struct gpu *g)
     for (size_t i = 0; i < g->core.inv.n; i++)
         if (g->core.inv.card[i].health != GPU_GONE)
             return "";
-    return g->core.inv.none;
+    return g->core.inv.none[0] ? g->core.inv.none : "every card is gone";
 }
 
 void gpu_versions(const struct gpu *g, const char **ret_driver, int32_t *ret_cuda)

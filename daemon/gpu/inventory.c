@@ -335,7 +335,11 @@ static uint64_t state_of(const struct gpu_card *c)
 
 bool inventory_changed(struct inventory *v)
 {
-    bool changed = false;
+    uint64_t none = 0;
+    for (const char *p = v->none; *p; p++)
+        none = mix(none + 1, (unsigned char)*p);
+    bool changed = none != v->told_none;
+    v->told_none = none;
     for (size_t i = 0; i < v->n; i++) {
         uint64_t state = state_of(&v->card[i]);
         changed |= state != v->slot[i].told_state;

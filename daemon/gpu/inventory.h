@@ -35,6 +35,7 @@ struct inventory {
     size_t n;
     char driver[32], none[160];
     int32_t cuda;
+    uint64_t told_none; /* digest of `none` when inventory_changed was last asked */
 };
 
 void inventory_init(struct inventory *v);

@@ -5,13 +5,14 @@
 
 #include "base/mem.h"
 
+/* n is TRACE_MAX, which is even. */
 static void thin(struct trace *t)
 {
     for (uint32_t i = 0; i * 2 < t->n; i++)
         t->p[i] = t->p[i * 2];
     t->n = (t->n + 1) / 2;
+    t->skipped += t->every; /* the newest point was the second of its pair */
     t->every *= 2;
-    t->skipped = 0;
 }
 
 static int16_t to_i16(int32_t v)
