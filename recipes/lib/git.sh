@@ -17,6 +17,7 @@ upstream_url() {
     fi
     case $1 in
     llvm) printf 'https://github.com/llvm/llvm-project.git' ;;
+    cutlass) printf 'https://github.com/NVIDIA/cutlass.git' ;;
     nccl) printf 'https://github.com/NVIDIA/nccl.git' ;;
     nccl-tests) printf 'https://github.com/NVIDIA/nccl-tests.git' ;;
     *) refuse "no URL is known for the upstream '$1'; set $var" ;;

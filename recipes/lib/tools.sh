@@ -19,7 +19,11 @@ tool_extra_dirs() {
         printf '%s\n' "${CAIL_BUILD_ROOT:-${HOME:-}/.cail/builds}"/current/*/bin
         printf '%s\n' /usr/lib/llvm-*/bin | sort -rV ;;
     nvcc)
+        # What the recipe or the daemon was told comes before what is usual.
+        printf '%s\n' "${CAIL_PARAM_CUDA_HOME:-/nowhere}/bin" "${CUDA_HOME:-/nowhere}/bin"
         printf '%s\n' /usr/local/cuda/bin /usr/local/cuda-*/bin | sort -rV ;;
+    nvidia-smi)
+        printf '%s\n' /usr/local/nvidia/bin /usr/lib/wsl/lib ;;
     esac
 }
 

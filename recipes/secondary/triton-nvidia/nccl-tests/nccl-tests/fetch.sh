@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# Brings the sources, finds CUDA, NCCL and the cards' architecture, and keys the cache with them.
+# shellcheck source=/dev/null
+. "$CAIL_LIB/archive.sh"
+# shellcheck source=/dev/null
+. "$CAIL_LIB/cuda.sh"
+
+build_root_open
+cuda_find
+nccl_find
+cuda_archs
+source_any nccl-tests "$(param ref)" "$(param source)" Makefile src/all_reduce.cu
+source_keep
+say "building for sm_${CUDA_ARCHS// / sm_}"
+{
+    cuda_key
+    printf 'nccl %s %s\n' "$NCCL_VERSION" "$NCCL_LIBS"
+    printf 'arch %s\n' "$CUDA_ARCHS"
+} | key_write
