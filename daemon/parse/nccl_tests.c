@@ -234,7 +234,7 @@ static int json_group(struct parse_in *in, const struct run *r, const json_t *v,
 
 /* The times of single iterations, where the tool was asked for them, are samples of their own. */
 static int per_iteration(struct parse_in *in, const struct run *r, const json_t *v, const char *key,
-                         const struct str *params)
+                         const struct measure *g, const struct str *params)
 {
     static const struct parse_metric m = {"times_us",   "iter_time", "us",
                                           BETTER_LOWER, METRIC_TIME, 0};
