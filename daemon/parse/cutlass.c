@@ -162,7 +162,7 @@ static bool is_csv_header(struct parse_span line)
 static int csv(struct parse_in *in, struct str *params)
 {
     struct parse_csv header = {.n = 0}, row = {.n = 0};
-    struct columns c;
+    struct columns c = {0};
     CLEANUP(mem_freep) char *kept = NULL; /* a line with colours does not stay */
     int rc = 0;
     do {
