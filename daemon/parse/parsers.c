@@ -15,6 +15,13 @@ const struct parser parsers[] = {
     {"lit", "LLVM lit -o, --resultdb-output, --time-trace-output and console; llvm-test-suite",
      lit_detect, lit_parse},
     {"hyperfine", "hyperfine --export-json and --export-csv", hyperfine_detect, hyperfine_parse},
+    {"ninja-log", ".ninja_log: wall time, sum and each edge", ninja_log_detect, ninja_log_parse},
+    {"ftime-trace", "clang -ftime-trace: the Total events", ftime_trace_detect, ftime_trace_parse},
+    {"time-passes", "opt -time-passes and clang -ftime-report", time_passes_detect,
+     time_passes_parse},
+    {"criterion", "Criterion.rs: estimates.json, sample.json and console", criterion_detect,
+     criterion_parse},
+    {"libtest", "cargo test, cargo bench and bencher lines", libtest_detect, libtest_parse},
     {"plain", "{name, unit, value or samples, better}: one object, an array or one a line",
      plain_detect, plain_parse},
 };
