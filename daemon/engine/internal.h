@@ -115,6 +115,8 @@ struct engine {
     unsigned works; /* on the worker pool now */
     size_t n_spare; /* folders STATE_DIR/spare/0.. */
     bool tail_busy;
+    bool looks_for_space;
+    int64_t looked_mono_us;
     uint64_t pinned_cpus[CPU_SETSIZE / 64]; /* bit per cpu: held by a benchmark */
 
     uv_async_t store_wake;

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+enum { SPACE_LOOK_US = 2000000 };
+
 static void count_stall(struct engine *e, int64_t us)
 {
     static const int64_t edge_us[] = {1000, 2000, 5000, 10000, 20000, 50000, 100000};
@@ -71,9 +73,35 @@ static void arm_sched_timer(struct engine *e)
     uv_timer_start(&e->sched_timer, on_sched_timer, (uint64_t)(ms < 30000 ? ms : 30000), 0);
 }
 
+static void reserve_back(void *arg, bool back)
+{
+    struct engine *e = arg;
+    e->looks_for_space = false;
+    if (!back || !e->disk_full)
+        return;
+    e->disk_full = false;
+    sched_set_paused(e->sched, e->paused || e->draining);
+    e->dirty = true;
+    log_info("there is space again: jobs are taken and started");
+}
+
+/* While the disk is full. One look at a time: the writer itself may be waiting for space. */
+static void look_for_space(struct engine *e)
+{
+    int64_t now = clock_mono_us();
+    if (e->failed || !e->store || e->looks_for_space || now < e->looked_mono_us + SPACE_LOOK_US)
+        return;
+    e->looks_for_space = true;
+    e->looked_mono_us = now;
+    store_retry_reserve(e->store, reserve_back, e);
+}
+
 static void on_tail_timer(uv_timer_t *h)
 {
-    tail_tick(h->data);
+    struct engine *e = h->data;
+    tail_tick(e);
+    if (e->disk_full)
+        look_for_space(e);
 }
 
 static void drop_old_idems(struct engine *e)
@@ -93,25 +121,12 @@ static void drop_old_idems(struct engine *e)
         store_drop_idem(pump_batch(e), before);
 }
 
-static void reserve_back(void *arg, bool back)
-{
-    struct engine *e = arg;
-    if (!back || !e->disk_full)
-        return;
-    e->disk_full = false;
-    sched_set_paused(e->sched, e->paused || e->draining);
-    e->dirty = true;
-    log_info("there is space again: jobs are taken and started");
-}
-
 static void on_minute(uv_timer_t *h)
 {
     struct engine *e = h->data;
     if (e->failed || !e->store)
         return;
     drop_old_idems(e);
-    if (e->disk_full)
-        store_retry_reserve(e->store, reserve_back, e);
     keep_tick(e);
 }
 
