@@ -17,7 +17,7 @@
 
 #include "timing.h"
 
-enum { BEAN_BODY = 300, REQUEST_MAX = 2048, REPLY_MAX = 65536, IDLE_US = 2000 };
+enum { BEAN_BODY = 300, REQUEST_MAX = 2048, REPLY_MAX = 65536, IDLE_US = 2000, LOOK_US = 20000 };
 
 struct target {
     const struct proto *proto;
@@ -244,7 +244,7 @@ static void until_done(const struct target *t, long n, long k)
     int64_t from = mono_ns();
     (void)submit_all(t, n, k);
     while (finished(t, c) - before < n)
-        usleep(5 * IDLE_US);
+        usleep(LOOK_US);
     print_rate(n, mono_ns() - from);
     free(c);
 }

@@ -30,6 +30,7 @@ stop() { # PID...: ends servers that this run started and waits for them
     done
 }
 
+# Nothing is removed before the end: some file systems make every later creation pay for it.
 clean() {
     stop "${pids[@]}"
     rm -rf "$scratch"
@@ -88,7 +89,7 @@ cail_stop() { stop "$cail_pid"; }
 post() { curl -fsS -o /dev/null -X POST "localhost:$port$1"; }
 
 cail_submit() { # round's durable submits: nothing starts, 1 and 64 connections, a fresh store
-    local dir=$scratch/submit
+    local dir=$scratch/submit.$round
     cail_start "$dir"
     post /queue/pause
     put "submit_1 cail" "$("$bin/load" http "$port" rate 5000 1)"
@@ -101,7 +102,6 @@ cail_submit() { # round's durable submits: nothing starts, 1 and 64 connections,
     fi
     stalls cail_submit
     cail_stop
-    rm -rf "$dir"
 }
 
 stalls() { # WHEN: the longest turn of the loop since the start
@@ -110,13 +110,13 @@ stalls() { # WHEN: the longest turn of the loop since the start
 }
 
 cail_jobs() {
-    local dir=$scratch/jobs
+    local dir=$scratch/jobs.$round
     cail_start "$dir"
     put "start_empty_ms cail" "$cail_ms"
     sleep 0.5
     put "rss_idle_kib cail" "$(rss_kib "$cail_pid")"
-    put "first_ls_ms cail" "$("$bin/cli_load" time 1 "$build/bin/cail" --url "http://localhost:$port" ls |
-        cut -d' ' -f1)"
+    put "first_ls_ms cail" "$("$bin/cli_load" time 1 "$build/bin/cail" --url "http://localhost:$port" ls \
+        2>/dev/null | cut -d' ' -f1)"
     put_latency "dispatch cail" "$("$bin/load" http "$port" lat 300 "$bin/stamp" "$scratch/f")"
     put_latency "dispatch cail_cli" "$("$bin/cli_load" lat 200 "$scratch/f" "$build/bin/cail" \
         --url "http://localhost:$port" submit -- "$bin/stamp" @ID@ "$scratch/f")"
@@ -125,7 +125,6 @@ cail_jobs() {
     put "true_2_slots cail" "$("$bin/load" http "$port" "done" "$jobs" "$clients")"
     stalls cail_jobs
     cail_stop
-    rm -rf "$dir"
 }
 
 scale_make() { # once: a template by the daemon itself, then its copies
@@ -144,7 +143,8 @@ cail_scale() {
     local dir=$scratch/scale cail=("$build/bin/cail" --url "http://localhost:$port")
     cail_start "$dir"
     put "start_scale_ms cail" "$cail_ms"
-    put "first_ls_scale_ms cail" "$("$bin/cli_load" time 1 "${cail[@]}" ls | cut -d' ' -f1)"
+    put "first_ls_scale_ms cail" "$("$bin/cli_load" time 1 "${cail[@]}" ls 2>/dev/null |
+        cut -d' ' -f1)"
     put "rss_scale_kib cail" "$(rss_kib "$cail_pid")"
     stalls cail_scale
     cail_stop
@@ -232,7 +232,7 @@ versions() {
         echo "date	$(date -u +%F)"
         echo "cpu	$(nproc) x $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo)"
         echo "kernel	$(uname -sr)"
-        echo "filesystem	$(stat -f -c %T "$scratch")"
+        echo "filesystem	$(findmnt -no FSTYPE -T "$scratch")"
         echo "cail	$("$build/bin/cail-d" --version | head -1)"
         echo "beanstalkd	$(beanstalkd -v)"
         echo "task-spooler	$(dpkg-query -Wf '${Version}' task-spooler 2>/dev/null || tsp -V | head -1)"
@@ -248,6 +248,7 @@ need curl curl
 need bc bc
 need python3 python3
 need ss iproute2
+need findmnt util-linux
 mkdir -p "$out" "$scratch"
 trap clean EXIT
 compile
