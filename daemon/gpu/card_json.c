@@ -47,9 +47,9 @@ static void put_facts(const struct gpu_card *c, struct jw *w)
 
 static void put_reasons(uint32_t reasons, struct jw *w)
 {
-    static const char *const words[] = {"idle",       "app_clocks", "sw_power_cap",
-                                        "hw_slowdown", "sync_boost", "sw_thermal",
-                                        "hw_thermal", "hw_power_brake", "display_clocks"};
+    static const char *const words[] = {"idle",        "app_clocks",     "sw_power_cap",
+                                        "hw_slowdown", "sync_boost",     "sw_thermal",
+                                        "hw_thermal",  "hw_power_brake", "display_clocks"};
     jw_key(w, "clock_reasons");
     jw_open(w, '[');
     for (size_t i = 0; i < ARRAY_LEN(words); i++)

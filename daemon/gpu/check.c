@@ -35,8 +35,12 @@ void checks_add(struct checks *k, enum check_kind kind, const char *const *uuids
                 int64_t now, int64_t patience_us, gpu_checked done, void *arg)
 {
     struct check *c = mem_zalloc(sizeof *c), **end = &k->first;
-    *c = (struct check){.kind = kind, .since_us = now, .until_us = now + patience_us, .done = done,
-                        .arg = arg, .n = n};
+    *c = (struct check){.kind = kind,
+                        .since_us = now,
+                        .until_us = now + patience_us,
+                        .done = done,
+                        .arg = arg,
+                        .n = n};
     c->cards = mem_array(n ? n : 1, sizeof *c->cards);
     for (size_t i = 0; i < n; i++)
         snprintf(c->cards[i].uuid, sizeof c->cards[i].uuid, "%s", uuids[i]);
@@ -99,6 +103,18 @@ static void decide(struct check *c, bool ok, int32_t index, const char *uuid, co
         snprintf(c->reason, sizeof c->reason, "card %.40s: %s", uuid, why);
 }
 
+/* Before a start nothing at all may speak against it; after an end only what was left on it. */
+static bool all_clean(const struct check *c, const struct inventory *v)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        int at = inventory_find(v, c->cards[i].uuid);
+        if (at < 0 || c->cards[i].clean < CHECK_SAMPLES || !v->slot[at].clean ||
+            (c->kind == CHECK_BEFORE && !v->card[at].free_twice))
+            return false;
+    }
+    return true;
+}
+
 void checks_sample(struct checks *k, const struct inventory *v, size_t i)
 {
     const struct gpu_card *card = &v->card[i];
@@ -111,10 +127,7 @@ void checks_sample(struct checks *k, const struct inventory *v, size_t i)
         cc->foreign = card->last.foreign ? cc->foreign + 1 : 0;
         if (c->kind == CHECK_BEFORE && cc->foreign >= CHECK_SAMPLES)
             decide(c, false, card->index, card->uuid, card->reason);
-        bool all = true;
-        for (size_t x = 0; x < c->n; x++)
-            all &= c->cards[x].clean >= CHECK_SAMPLES;
-        if (all)
+        if (all_clean(c, v))
             decide(c, true, -1, "", "");
     }
 }

@@ -68,7 +68,7 @@ int core_line(struct core *c, const char *p, size_t len, int64_t now)
     if (line_read(p, len, &l, NULL))
         return -1;
     if (l.kind == LINE_HELLO) {
-        inventory_hello(&c->inv, &l);
+        inventory_hello(&c->inv, &l, now);
         patience = l.n_cards ? CORE_SILENT_MS : CORE_SILENT_NONE_MS;
         note_losses(c);
     } else if (l.kind == LINE_NONE) {

@@ -64,8 +64,8 @@ int32_t evidence_baseline(const struct gpu_card *c, bool procs_more)
 static void say_stranger(const struct gpu_proc *p, char *why, size_t size)
 {
     char who[128];
-    snprintf(who, sizeof who, "process %d%s%s%s%s%s", (int)p->pid, p->user[0] ? " of " : "", p->user,
-             p->command[0] ? " (" : "", p->command, p->command[0] ? ")" : "");
+    snprintf(who, sizeof who, "process %d%s%s%s%s%s", (int)p->pid, p->user[0] ? " of " : "",
+             p->user, p->command[0] ? " (" : "", p->command, p->command[0] ? ")" : "");
     if (!p->known)
         snprintf(why, size, "process %d is being looked at", (int)p->pid);
     else if (p->ours)

@@ -107,8 +107,8 @@ static void retry_later(struct feed *f)
 {
     f->config.down(f->config.arg, f->why);
     uv_timer_start(&f->timer, on_backoff, (uint64_t)f->backoff_ms, 0);
-    f->backoff_ms = f->backoff_ms * 2 < f->config.backoff_max_ms ? f->backoff_ms * 2
-                                                                : f->config.backoff_max_ms;
+    f->backoff_ms =
+        f->backoff_ms * 2 < f->config.backoff_max_ms ? f->backoff_ms * 2 : f->config.backoff_max_ms;
 }
 
 static void on_backoff(uv_timer_t *t)
@@ -330,7 +330,11 @@ int feed_open(struct feed **ret, uv_loop_t *loop, const struct feed_config *conf
               struct cail_err *err)
 {
     struct feed *f = mem_zalloc(sizeof *f);
-    *f = (struct feed){.loop = loop, .config = *config, .pidfd = -1, .in = {-1, -1}, .out = -1,
+    *f = (struct feed){.loop = loop,
+                       .config = *config,
+                       .pidfd = -1,
+                       .in = {-1, -1},
+                       .out = -1,
                        .backoff_ms = config->backoff_ms};
     int rc = uv_timer_init(loop, &f->timer);
     if (rc) {

@@ -105,9 +105,10 @@ int gpu_open(struct gpu **ret, uv_loop_t *loop, const struct gpu_config *config,
 {
     struct gpu *g = mem_zalloc(sizeof *g);
     g->config = *config;
-    struct feed_config feed = {FEED_DEFAULTS, .probe = config->probe,
-                               .nvml_path = config->nvml_path, .line = on_line, .pause = on_pause,
-                               .down = on_down, .arg = g};
+    struct feed_config feed = {
+        FEED_DEFAULTS,   .probe = config->probe, .nvml_path = config->nvml_path,
+        .line = on_line, .pause = on_pause,      .down = on_down,
+        .arg = g};
     int code = feed_open(&g->feed, loop, &feed, err);
     if (code) {
         free(g);
@@ -213,8 +214,8 @@ void gpu_record_start(struct gpu *g, int64_t attempt_id, const char *token,
                       const char *const *uuids, size_t n, bool fast)
 {
     int64_t now = clock_mono_us();
-    struct record *x = record_start(&g->core.records, attempt_id, token, uuids, n, fast, now,
-                                    clock_wall_us());
+    struct record *x =
+        record_start(&g->core.records, attempt_id, token, uuids, n, fast, now, clock_wall_us());
     for (size_t i = 0; i < g->core.inv.n; i++)
         record_seed(x, &g->core.inv.card[i]);
     core_judge(&g->core, now);

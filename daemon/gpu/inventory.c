@@ -165,7 +165,7 @@ static void reset_evidence(struct gpu_card *c, struct slot *s)
     c->n_procs = 0;
 }
 
-static void come(struct inventory *v, const struct gpu_card *from, bool partial)
+static void come(struct inventory *v, const struct gpu_card *from, bool partial, int64_t now)
 {
     int i = inventory_find(v, from->uuid);
     bool is_new = i < 0;
@@ -177,10 +177,18 @@ static void come(struct inventory *v, const struct gpu_card *from, bool partial)
         *c = (struct gpu_card){.baseline_mib = -1};
         *s = (struct slot){0};
         memcpy(c->uuid, from->uuid, sizeof c->uuid);
-        c->last = (struct gpu_sample){.sm_mhz = -1, .mem_mhz = -1, .power_mw = -1, .temp_c = -1,
-                                      .util_pct = -1, .used_mib = -1, .reserved_mib = -1,
-                                      .slowed_us = {-1, -1, -1, -1, -1}, .energy_mj = -1,
-                                      .pstate = -1, .pcie_gen = -1, .pcie_width = -1,
+        c->last = (struct gpu_sample){.sm_mhz = -1,
+                                      .mem_mhz = -1,
+                                      .power_mw = -1,
+                                      .temp_c = -1,
+                                      .util_pct = -1,
+                                      .used_mib = -1,
+                                      .reserved_mib = -1,
+                                      .slowed_us = {-1, -1, -1, -1, -1},
+                                      .energy_mj = -1,
+                                      .pstate = -1,
+                                      .pcie_gen = -1,
+                                      .pcie_width = -1,
                                       .ecc_uncorrected = -1};
     }
     if (c->health == GPU_GONE && !s->fault_sticks)
@@ -188,9 +196,8 @@ static void come(struct inventory *v, const struct gpu_card *from, bool partial)
     if (is_new || c->health == GPU_GONE)
         reset_evidence(c, s);
     take_facts(c, from, partial);
-    c->health = s->fault[0] ? GPU_SUSPECT : GPU_HEALTHY;
-    if (!s->sampled_mono_us)
-        snprintf(c->reason, sizeof c->reason, "it has not been looked at yet");
+    c->health = GPU_HEALTHY;
+    inventory_judge(v, (size_t)i, now); /* it may be in MIG mode now */
 }
 
 void inventory_lost(struct inventory *v, size_t i, const char *error)
@@ -204,7 +211,7 @@ void inventory_lost(struct inventory *v, size_t i, const char *error)
     put_text(c->reason, sizeof c->reason, s->fault);
 }
 
-void inventory_hello(struct inventory *v, const struct line *l)
+void inventory_hello(struct inventory *v, const struct line *l, int64_t now)
 {
     memcpy(v->driver, l->driver, sizeof v->driver);
     v->cuda = l->cuda;
@@ -218,7 +225,7 @@ void inventory_hello(struct inventory *v, const struct line *l)
             inventory_lost(v, i, "the driver lists it no more");
     }
     for (size_t k = 0; k < l->n_cards; k++)
-        come(v, &l->cards[k], l->partial);
+        come(v, &l->cards[k], l->partial, now);
 }
 
 void inventory_none(struct inventory *v, const char *reason)

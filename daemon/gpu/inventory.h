@@ -40,7 +40,7 @@ struct inventory {
 
 void inventory_init(struct inventory *v);
 int inventory_find(const struct inventory *v, const char *uuid); /* -1 = not there */
-void inventory_hello(struct inventory *v, const struct line *l);
+void inventory_hello(struct inventory *v, const struct line *l, int64_t now_mono_us);
 /* All cards are gone, for this reason. */
 void inventory_none(struct inventory *v, const char *reason);
 /* The line's processes must have been looked up and slot.held be right. False: an old sample. */

@@ -235,8 +235,8 @@ int line_read(const char *p, size_t len, struct line *ret, struct cail_err *err)
     if (!o)
         return err_set(err, E_BAD_JSON, "not a line of JSON");
     *ret = (struct line){.xid = -1, .mono_us = -1};
-    int code = json_is_object(o) ? read_object(o, ret, err)
-                                 : err_set(err, E_BAD_JSON, "not an object");
+    int code =
+        json_is_object(o) ? read_object(o, ret, err) : err_set(err, E_BAD_JSON, "not an object");
     json_decref(o);
     return code;
 }

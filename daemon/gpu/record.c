@@ -31,8 +31,11 @@ struct record *record_start(struct records *r, int64_t attempt_id, const char *t
     if (x)
         record_free(r, x);
     x = mem_zalloc(sizeof *x);
-    *x = (struct record){.attempt_id = attempt_id, .fast = fast, .start_mono_us = now_mono_us,
-                         .start_at_us = now_at_us, .n = n < GPU_CARDS_MAX ? n : GPU_CARDS_MAX};
+    *x = (struct record){.attempt_id = attempt_id,
+                         .fast = fast,
+                         .start_mono_us = now_mono_us,
+                         .start_at_us = now_at_us,
+                         .n = n < GPU_CARDS_MAX ? n : GPU_CARDS_MAX};
     snprintf(x->token, sizeof x->token, "%s", token);
     x->cards = mem_array(x->n ? x->n : 1, sizeof *x->cards);
     for (size_t i = 0; i < x->n; i++) {

@@ -10,8 +10,9 @@ enum { BIT_IDLE = 0x1, BIT_APP_CLOCKS = 0x2 };
 /* The thresholds: a cause taints when it held the clocks down for more than floor_ms and for more
  * than permille of the busy time, or for more than total_ms whatever the share.
  * The floor is what a counter's refresh and a sample's edge can invent. Power capping is normal for
- * moments on a card that works hard, so it has a share: a hundredth of the time cannot move a figure by
- * more than a hundredth. Heat and the board's own brakes are never part of an honest figure. */
+ * moments on a card that works hard, so it has a share: a hundredth of the time cannot move a
+ * figure by more than a hundredth. Heat and the board's own brakes are never part of an honest
+ * figure. */
 static const struct threshold {
     const char *word;
     uint32_t bit;

@@ -28,19 +28,24 @@ struct say {
 static inline void say_sample(struct str *out, const char *uuid, const struct say *s)
 {
     str_clear(out);
-    str_addf(out, "{\"t\":\"sample\",\"uuid\":\"%s\",\"mono_us\":%lld,\"sm_mhz\":%d,"
-                  "\"mem_mhz\":2619,\"power_mw\":72000,\"temp_c\":37,\"util_pct\":%d,"
-                  "\"used_mib\":%d,\"reserved_mib\":480,\"reasons\":%u,\"energy_mj\":%lld,",
+    str_addf(out,
+             "{\"t\":\"sample\",\"uuid\":\"%s\",\"mono_us\":%lld,\"sm_mhz\":%d,"
+             "\"mem_mhz\":2619,\"power_mw\":72000,\"temp_c\":37,\"util_pct\":%d,"
+             "\"used_mib\":%d,\"reserved_mib\":480,\"reasons\":%u,\"energy_mj\":%lld,",
              uuid, (long long)s->mono_us, s->sm_mhz, s->util_pct, s->used_mib, s->reasons,
              (long long)s->energy_mj);
     if (s->sw_power_cap_us < 0)
         str_adds(out, "\"slowed_us\":null,");
     else
-        str_addf(out, "\"slowed_us\":{\"sw_power_cap\":%lld,\"sw_thermal\":0,\"hw_thermal\":0,"
-                      "\"hw_power_brake\":0,\"sync_boost\":0},", (long long)s->sw_power_cap_us);
-    str_addf(out, "\"pstate\":0,\"pcie_gen\":5,\"pcie_width\":16,\"ecc_corrected\":0,"
-                  "\"ecc_uncorrected\":0,\"remap_pending\":false,\"remap_failed\":false,"
-                  "\"procs\":%s}", s->procs ? s->procs : "[]");
+        str_addf(out,
+                 "\"slowed_us\":{\"sw_power_cap\":%lld,\"sw_thermal\":0,\"hw_thermal\":0,"
+                 "\"hw_power_brake\":0,\"sync_boost\":0},",
+                 (long long)s->sw_power_cap_us);
+    str_addf(out,
+             "\"pstate\":0,\"pcie_gen\":5,\"pcie_width\":16,\"ecc_corrected\":0,"
+             "\"ecc_uncorrected\":0,\"remap_pending\":false,\"remap_failed\":false,"
+             "\"procs\":%s}",
+             s->procs ? s->procs : "[]");
 }
 
 static inline void say_hello_open(struct str *out)
@@ -56,12 +61,13 @@ static inline void say_card(struct str *out, const char *uuid, int index, const 
 {
     if (out->p[out->len - 1] != '[')
         str_addc(out, ',');
-    str_addf(out, "{\"uuid\":\"%s\",\"index\":%d,\"name\":\"NVIDIA H100 80GB HBM3\","
-                  "\"memory_mib\":81559,\"bus\":\"00000000:00:06.0\",\"minor\":%d,"
-                  "\"vbios\":\"96.00.DA.00.0C\",\"serial\":\"0\",\"compute\":\"9.0\","
-                  "\"power_limit_mw\":700000,\"sm_max_mhz\":1980,\"mem_max_mhz\":2619,\"ecc\":true,"
-                  "\"mig\":%s,\"persistence\":true,\"compute_mode\":0,\"display\":false,"
-                  "\"pcie_gen_max\":5,\"pcie_width_max\":16,\"driver_model\":null,\"parent\":",
+    str_addf(out,
+             "{\"uuid\":\"%s\",\"index\":%d,\"name\":\"NVIDIA H100 80GB HBM3\","
+             "\"memory_mib\":81559,\"bus\":\"00000000:00:06.0\",\"minor\":%d,"
+             "\"vbios\":\"96.00.DA.00.0C\",\"serial\":\"0\",\"compute\":\"9.0\","
+             "\"power_limit_mw\":700000,\"sm_max_mhz\":1980,\"mem_max_mhz\":2619,\"ecc\":true,"
+             "\"mig\":%s,\"persistence\":true,\"compute_mode\":0,\"display\":false,"
+             "\"pcie_gen_max\":5,\"pcie_width_max\":16,\"driver_model\":null,\"parent\":",
              uuid, index, index, mig ? "true" : "false");
     if (parent)
         str_addf(out, "\"%s\"}", parent);

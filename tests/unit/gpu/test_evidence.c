@@ -27,7 +27,9 @@ static void who(void *arg, struct gpu_proc *p, int64_t now)
     snprintf(p->user, sizeof p->user, "alice");
     snprintf(p->command, sizeof p->command, "python train.py");
     snprintf(p->token, sizeof p->token, "%s",
-             p->pid == 200 ? live_token : p->pid == 300 ? dead_token : "");
+             p->pid == 200   ? live_token
+             : p->pid == 300 ? dead_token
+                             : "");
 }
 
 static bool is_ours(void *arg, const char *token)
@@ -94,8 +96,8 @@ static void expect_free(const struct lab *lab, int line)
 static void expect_busy(const struct lab *lab, const char *reason, int line)
 {
     if (card(lab)->free_twice || strcmp(card(lab)->reason, reason) != 0)
-        fail_msg("line %d: free %d, '%s', not '%s'", line, card(lab)->free_twice,
-                 card(lab)->reason, reason);
+        fail_msg("line %d: free %d, '%s', not '%s'", line, card(lab)->free_twice, card(lab)->reason,
+                 reason);
 }
 
 #define FREE()       expect_free(lab, __LINE__)
@@ -161,7 +163,8 @@ static void test_at_home(void **state)
     const char ours[] = "[{\"pid\":200,\"used_mib\":9000,\"kind\":\"compute\"}]";
     sample(lab, (struct say){.util_pct = 100, .used_mib = 9000, .procs = ours});
     FREE(); /* nothing speaks against it; that it is leased is the scheduler's to know */
-    sample(lab, (struct say){.util_pct = 100, .used_mib = 9000,
+    sample(lab, (struct say){.util_pct = 100,
+                             .used_mib = 9000,
                              .procs = "[{\"pid\":200,\"kind\":\"compute\"},"
                                       "{\"pid\":100,\"kind\":\"compute\"}]"});
     BUSY("process 100 of alice (python train.py) uses it, started outside the queue");
@@ -388,7 +391,8 @@ static void test_settle(void **state)
         turn(lab);
     }
     assert_true(a.n == 1 && !a.ok);
-    assert_string_equal(card(lab)->quarantine, "4000 MiB of its memory are in use, 0 MiB when idle");
+    assert_string_equal(card(lab)->quarantine,
+                        "4000 MiB of its memory are in use, 0 MiB when idle");
     sample(lab, (struct say){0});
     sample(lab, (struct say){0});
     BUSY("in quarantine: 4000 MiB of its memory are in use, 0 MiB when idle");
@@ -412,18 +416,12 @@ static void test_skew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_samples),
-        cmocka_unit_test(test_an_old_sample_is_no_second_one),
-        cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_at_home),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_display),
-        cmocka_unit_test(test_partial),
-        cmocka_unit_test(test_health),
-        cmocka_unit_test(test_drain_and_mig),
-        cmocka_unit_test(test_full_table),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_two_samples),   cmocka_unit_test(test_an_old_sample_is_no_second_one),
+        cmocka_unit_test(test_strangers),     cmocka_unit_test(test_at_home),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_display),
+        cmocka_unit_test(test_partial),       cmocka_unit_test(test_health),
+        cmocka_unit_test(test_drain_and_mig), cmocka_unit_test(test_full_table),
+        cmocka_unit_test(test_check),         cmocka_unit_test(test_settle),
         cmocka_unit_test(test_skew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,8 +151,8 @@ static char self[4096];
 
 static void open_feed(struct seen *s, const char *mode, int downs)
 {
-    struct feed_config c = {FEED_DEFAULTS, .probe = self, .line = on_line, .pause = on_pause,
-                            .down = on_down, .arg = s};
+    struct feed_config c = {FEED_DEFAULTS,     .probe = self,   .line = on_line,
+                            .pause = on_pause, .down = on_down, .arg = s};
     c.backoff_ms = 10;
     c.backoff_max_ms = 80;
     setenv("TEST_PROBE", mode, 1);
@@ -232,8 +232,9 @@ static void test_missing(void **state)
     (void)state;
     struct seen s = {.stop_at_downs = 2};
     int fds = count_fds();
-    struct feed_config c = {FEED_DEFAULTS, .probe = "/nonexistent/cail-probe", .line = on_line,
-                            .pause = on_pause, .down = on_down, .arg = &s};
+    struct feed_config c = {FEED_DEFAULTS,   .probe = "/nonexistent/cail-probe",
+                            .line = on_line, .pause = on_pause,
+                            .down = on_down, .arg = &s};
     c.backoff_ms = 1;
     uv_loop_init(&s.loop);
     assert_int_equal(feed_open(&s.feed, &s.loop, &c, NULL), 0);
@@ -309,7 +310,8 @@ static void door_open(struct door *d, const char *mode)
     uv_loop_init(&d->loop);
     assert_int_equal(gpu_open(&d->gpu, &d->loop,
                               &(struct gpu_config){.probe = self, .changed = on_change, .arg = d},
-                              NULL), 0);
+                              NULL),
+                     0);
 }
 
 static void door_close(struct door *d, int fds)

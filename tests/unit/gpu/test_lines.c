@@ -40,8 +40,13 @@ static void test_sample(void **state)
     struct str s = STR_INIT;
     struct line l;
     say_sample(&s, "GPU-1",
-               &(struct say){.mono_us = 5, .util_pct = 100, .used_mib = 1520, .sm_mhz = 1455,
-                             .reasons = 4, .sw_power_cap_us = 77, .energy_mj = 9,
+               &(struct say){.mono_us = 5,
+                             .util_pct = 100,
+                             .used_mib = 1520,
+                             .sm_mhz = 1455,
+                             .reasons = 4,
+                             .sw_power_cap_us = 77,
+                             .energy_mj = 9,
                              .procs = "[{\"pid\":2,\"used_mib\":null,\"kind\":\"graphics\"},"
                                       "{\"pid\":2380,\"used_mib\":1032,\"kind\":\"compute\"}]"});
     assert_int_equal(read_text(s.p, &l), 0);
@@ -65,7 +70,9 @@ static void test_not_told(void **state)
     struct line l;
     assert_int_equal(read_text("{\"t\":\"sample\",\"uuid\":\"GPU-1\",\"mono_us\":1,\"sm_mhz\":null,"
                                "\"util_pct\":101,\"power_mw\":-3,\"temp_c\":\"hot\","
-                               "\"used_mib\":99999999999,\"slowed_us\":null,\"procs\":null}", &l), 0);
+                               "\"used_mib\":99999999999,\"slowed_us\":null,\"procs\":null}",
+                               &l),
+                     0);
     assert_int_equal(l.sample.sm_mhz, -1);
     assert_int_equal(l.sample.util_pct, -1);
     assert_int_equal(l.sample.power_mw, -1);
@@ -84,9 +91,11 @@ static void test_others(void **state)
     struct line l;
     assert_int_equal(read_text("{\"t\":\"none\",\"reason\":\"no\\u001b[31m library\"}", &l), 0);
     assert_string_equal(l.text, "no [31m library"); /* no control byte gets through */
-    assert_int_equal(read_text("{\"t\":\"xid\",\"uuid\":\"GPU-1\",\"xid\":79,\"mono_us\":3}", &l), 0);
+    assert_int_equal(read_text("{\"t\":\"xid\",\"uuid\":\"GPU-1\",\"xid\":79,\"mono_us\":3}", &l),
+                     0);
     assert_int_equal(l.xid, 79);
-    assert_int_equal(read_text("{\"t\":\"lost\",\"uuid\":\"GPU-1\",\"error\":\"GPU is lost\"}", &l), 0);
+    assert_int_equal(read_text("{\"t\":\"lost\",\"uuid\":\"GPU-1\",\"error\":\"GPU is lost\"}", &l),
+                     0);
     assert_string_equal(l.text, "GPU is lost");
 }
 
@@ -94,16 +103,27 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", " ", "x", "[]", "7", "{}", "{\"t\":1}", "{\"t\":\"hi\"}", "{\"t\":\"sample\"}",
+        "",
+        " ",
+        "x",
+        "[]",
+        "7",
+        "{}",
+        "{\"t\":1}",
+        "{\"t\":\"hi\"}",
+        "{\"t\":\"sample\"}",
         "{\"t\":\"sample\",\"uuid\":\"\",\"mono_us\":1}",
         "{\"t\":\"sample\",\"uuid\":\"a b\",\"mono_us\":1}",
         "{\"t\":\"sample\",\"uuid\":\"../../x\",\"mono_us\":1}",
         "{\"t\":\"sample\",\"uuid\":\"GPU-1\"}",
         "{\"t\":\"sample\",\"uuid\":\"GPU-1\",\"mono_us\":-1}",
         "{\"t\":\"sample\",\"uuid\":\"GPU-1\",\"mono_us\":1,\"mono_us\":2}",
-        "{\"t\":\"xid\",\"uuid\":\"GPU-1\"}", "{\"t\":\"xid\",\"uuid\":\"GPU-1\",\"xid\":0}",
-        "{\"t\":\"hello\",\"v\":2,\"cards\":[]}", "{\"t\":\"hello\",\"v\":1}",
-        "{\"t\":\"hello\",\"v\":1,\"cards\":[{}]}", "{\"t\":\"hello\",\"v\":1,\"cards\":[7]}",
+        "{\"t\":\"xid\",\"uuid\":\"GPU-1\"}",
+        "{\"t\":\"xid\",\"uuid\":\"GPU-1\",\"xid\":0}",
+        "{\"t\":\"hello\",\"v\":2,\"cards\":[]}",
+        "{\"t\":\"hello\",\"v\":1}",
+        "{\"t\":\"hello\",\"v\":1,\"cards\":[{}]}",
+        "{\"t\":\"hello\",\"v\":1,\"cards\":[7]}",
         "{\"t\":\"hello\",\"v\":1,\"cards\":[{\"uuid\":\"A\"},{\"uuid\":\"A\"}]}",
         "{\"t\":\"none\",\"x\":[[[[[[[[[[1]]]]]]]]]]}",
         "{\"t\":\"none\",\"reason\":\"\xff\"}",
@@ -134,7 +154,9 @@ static void test_many(void **state)
     str_adds(&s, "{\"t\":\"sample\",\"uuid\":\"G\",\"mono_us\":1,\"procs\":[");
     for (int i = 1; i <= 50; i++)
         str_addf(&s, "%s{\"pid\":%d,\"kind\":\"%s\"}", i > 1 ? "," : "", i,
-                 i <= 20 ? "graphics" : i < 40 ? "compute" : "other");
+                 i <= 20  ? "graphics"
+                 : i < 40 ? "compute"
+                          : "other");
     str_adds(&s, "]}");
     assert_int_equal(read_text(s.p, &l), 0);
     assert_int_equal(l.n_procs, GPU_PROCS_MAX);
@@ -171,8 +193,10 @@ static void test_cut_and_flipped(void **state)
     say_hello_open(&s);
     say_card(&s, "GPU-1", 0, NULL, false);
     say_hello_close(&s);
-    say_sample(&t, "GPU-1", &(struct say){.mono_us = 5, .procs = "[{\"pid\":2,\"used_mib\":1,"
-                                                                 "\"kind\":\"compute\"}]"});
+    say_sample(&t, "GPU-1",
+               &(struct say){.mono_us = 5,
+                             .procs = "[{\"pid\":2,\"used_mib\":1,"
+                                      "\"kind\":\"compute\"}]"});
     const struct str *lines[] = {&s, &t};
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < lines[k]->len; i++) {
@@ -190,9 +214,9 @@ static void test_cut_and_flipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hello),   cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_not_told), cmocka_unit_test(test_others),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_hello),           cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_not_told),        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_many),
         cmocka_unit_test(test_cut_and_flipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

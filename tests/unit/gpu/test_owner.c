@@ -115,8 +115,7 @@ static void test_loops_and_ghosts(void **state)
 static void test_stat_cut_anywhere(void **state)
 {
     (void)state;
-    static const char stat[] =
-        "40 (x y) S 1 1 1 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 77 1 2 3\n";
+    static const char stat[] = "40 (x y) S 1 1 1 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 77 1 2 3\n";
     for (size_t i = 0; i < sizeof stat; i++) {
         put(40, "stat", stat, i);
         struct owner_facts f = look(40);

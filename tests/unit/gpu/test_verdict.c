@@ -7,10 +7,20 @@
 
 static struct gpu_sample idle_at(int64_t ms)
 {
-    return (struct gpu_sample){.mono_us = ms * 1000, .sm_mhz = 345, .mem_mhz = 2619,
-                               .power_mw = 72000, .temp_c = 37, .util_pct = 0, .used_mib = 0,
-                               .reserved_mib = 480, .reasons = 1, .slowed_us = {-1, -1, -1, -1, -1},
-                               .energy_mj = -1, .pstate = 0, .pcie_gen = 5, .pcie_width = 16,
+    return (struct gpu_sample){.mono_us = ms * 1000,
+                               .sm_mhz = 345,
+                               .mem_mhz = 2619,
+                               .power_mw = 72000,
+                               .temp_c = 37,
+                               .util_pct = 0,
+                               .used_mib = 0,
+                               .reserved_mib = 480,
+                               .reasons = 1,
+                               .slowed_us = {-1, -1, -1, -1, -1},
+                               .energy_mj = -1,
+                               .pstate = 0,
+                               .pcie_gen = 5,
+                               .pcie_width = 16,
                                .ecc_uncorrected = 0};
 }
 
@@ -58,7 +68,8 @@ static void replay(struct tally *t, int64_t from_ms, int64_t to_ms)
     struct gpu_sample s, before = {0};
     int pid;
     assert_int_equal(fsx_read(CAIL_SOURCE_DIR "/tests/golden/gpu/h100-telemetry-during-gemm.txt",
-                              1 << 20, &text, NULL), 0);
+                              1 << 20, &text, NULL),
+                     0);
     bool started = false;
     for (char *row = text.p; *row; row = strchrnul(row, '\n') + 1) {
         if (!read_row(row, &s, &pid))
@@ -74,7 +85,8 @@ static void replay(struct tally *t, int64_t from_ms, int64_t to_ms)
     str_done(&text);
 }
 
-/* Process 2380 ran the 8192 cubed GEMM from 3.0 s to 6.3 s: all but one sample says sw_power_cap. */
+/* Process 2380 ran the 8192 cubed GEMM from 3.0 s to 6.3 s: all but one sample says sw_power_cap.
+ */
 static void test_h100_capped(void **state)
 {
     (void)state;
@@ -308,7 +320,8 @@ static void test_json(void **state)
     struct jw w = JW(&out);
     record_json(x, 2000000, &w);
     assert_non_null(strstr(out.p, "\"verdict\":\"tainted\",\"reasons\":[\"sw_power_cap\"]"));
-    assert_non_null(strstr(out.p, "\"throttled_ms\":1000,\"throttled_by\":{\"sw_power_cap\":1000}"));
+    assert_non_null(
+        strstr(out.p, "\"throttled_ms\":1000,\"throttled_by\":{\"sw_power_cap\":1000}"));
     assert_non_null(strstr(out.p, "\"mono_ms\":[100,200,300,400,500,600,700,800,900,1000]"));
     assert_non_null(strstr(out.p, "\"sw_power_cap\":{\"over_ms\":10,"));
     assert_non_null(strstr(out.p, "\"energy_j\":null"));
