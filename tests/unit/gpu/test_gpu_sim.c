@@ -181,7 +181,7 @@ static void answered(void *arg, bool ok, const char *reason)
         }
         const char *uuid[] = {t->uuid};
         l->saw_stranger = l->saw_loss = false;
-        l->end_us = s->now + (1 + dice(40)) * S / 2;
+        l->end_us = s->now + (1 + dice(20)) * S / 2;
         struct record *x =
             record_start(&s->core.records, l->id, l->token, uuid, 1, one_in(2), s->now, 0);
         record_seed(x, c);
@@ -218,6 +218,7 @@ static void try_lease(struct sim *s, struct lease *l)
     snprintf(l->token, sizeof l->token, "%032d", l->id);
     s->card[c].holder = (int)(l - s->lease) + 1;
     l->phase = CHECKING;
+    s->card[c].stranger |= one_in(8); /* between the decision and the start */
     ask(s, l, CHECK_BEFORE, CHECK_US);
 }
 
@@ -240,8 +241,8 @@ static void end_job(struct sim *s, struct lease *l)
     assert_true(s->line.len > 100);
     record_free(&s->core.records, x);
     l->phase = SETTLING;
-    l->stays = one_in(5);
-    if (one_in(6))
+    l->stays = one_in(8);
+    if (one_in(12))
         s->card[l->card].leak = true;
     core_judge(&s->core, s->now);
     ask(s, l, CHECK_SETTLE, 3 * S);
