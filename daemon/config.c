@@ -69,6 +69,8 @@ static const struct key {
     {"daemon", "recipes", PATH(recipes)},
     {"daemon", "tools", PATH(tools)},
     {"daemon", "helper", PATH(helper)},
+    {"gpu", "probe", PATH(probe)},
+    {"gpu", "nvml", PATH(nvml)},
     {"jobs", "cpus", NUMBER(cpus, 1)},
     {"jobs", "memory_mib", NUMBER(memory_mib, 64)},
     {"jobs", "max", NUMBER(jobs_max, 1)},
@@ -207,6 +209,9 @@ static void default_programs(struct config *c)
     self[n] = 0;
     *strrchr(self, '/') = 0;
     snprintf(c->helper, sizeof c->helper, "%.4000s/cail-run", self);
+    snprintf(c->probe, sizeof c->probe, "%.4000s/cail-probe", self);
+    if (access(c->probe, X_OK))
+        c->probe[0] = 0;
     static const char *const share[] = {"../..", "../share/cail", "../../.."};
     for (size_t i = 0; i < ARRAY_LEN(share); i++) {
         snprintf(dir, sizeof dir, "%.3000s/%s/recipes/lib", self, share[i]);

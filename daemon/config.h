@@ -13,7 +13,7 @@ struct config {
     size_t n_listen;
     char socket[108]; /* sun_path's size; "" = none */
     char state_dir[4096], build_root[4096], recipes[4096], tools[4096], port_file[4096];
-    char helper[4096];
+    char helper[4096], probe[4096], nvml[4096];
     char *allowed_hosts[CONFIG_HOSTS_MAX + 1];
     size_t n_hosts;
     int64_t cpus, memory_mib, jobs_max, cache_gib, keep_days, keep_gib, log_cap_mib;

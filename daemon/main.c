@@ -130,6 +130,8 @@ static int open_engine(struct daemon *d, struct cail_err *err)
         .recipes_dir = c->recipes,
         .helper = c->helper,
         .tools_dir = c->tools,
+        .probe = c->probe[0] ? c->probe : NULL,
+        .nvml = c->nvml[0] ? c->nvml : NULL,
         .cpus = (int32_t)c->cpus,
         .memory_mib = c->memory_mib,
         .cache_limit_bytes = c->cache_gib << 30,

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "parse/parse.h"
 #include "wire/job_spec.h"
+#include "wire/json.h"
 
 enum { ARTIFACT_FILES_MAX = 1000, FOLDER_DEPTH_MAX = 8 };
 
@@ -43,6 +44,7 @@ struct collection {
     struct declared *declared;
     size_t n_declared;
     int64_t log_bytes;
+    char *telemetry; /* of its cards, NULL = none */
     struct collected *out;
     struct parse_out parsed;
 };
@@ -274,6 +276,28 @@ static void identity_doc(struct jw *w, const struct collected *c)
     jw_close(w, ']');
 }
 
+/* The whole goes beside the log, the summary without its samples into the provenance. */
+static void telemetry_doc(struct collection *x, struct jw *w)
+{
+    struct cail_err err;
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    if (!x->telemetry)
+        return;
+    CLEANUP(mem_freep) char *path = mem_printf("%s/telemetry.json", x->dir);
+    if (fsx_write_atomic(path, x->telemetry, strlen(x->telemetry), 0600, false, &err))
+        log_warn("%s", err.text);
+    if (json_read(x->telemetry, strlen(x->telemetry), &v, &err))
+        return;
+    size_t i;
+    json_t *card;
+    json_array_foreach(json_object_get(v, "cards"), i, card)
+        json_object_del(card, "samples");
+    CLEANUP(str_done) struct str text = STR_INIT;
+    json_put(&text, v);
+    jw_key(w, "gpus");
+    jw_raw(w, text.p, text.len);
+}
+
 static void provenance(struct collection *x, const char *log_sha)
 {
     struct str s = STR_INIT;
@@ -297,6 +321,7 @@ static void provenance(struct collection *x, const char *log_sha)
     if (x->recipe_version)
         jw_kstr(&w, "recipe_version", x->recipe_version);
     identity_doc(&w, x->out);
+    telemetry_doc(x, &w);
     jw_close(&w, '}');
     x->out->provenance = str_take(&s);
 }
@@ -355,6 +380,7 @@ static void collection_free(struct collection *x)
     free(x->build_dir);
     free(x->host);
     free(x->recipe_version);
+    free(x->telemetry);
     free(x);
 }
 
@@ -399,6 +425,8 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     x->spec = mem_strdup(j->spec);
     x->host = mem_strdup(e->host);
     x->log_bytes = j->attempt->end.log_bytes;
+    x->telemetry = r->telemetry;
+    r->telemetry = NULL;
     x->recipe_version = recipe ? mem_strdup(recipe->version) : NULL;
     x->keys_cache = has_step && recipe->step[j->step].keys_cache;
     if (has_step && recipe->step[j->step].cached)
@@ -421,7 +449,7 @@ static bool put_away(struct engine *e, const struct attempt *a, const char *name
 bool collect_is_needless(struct engine *e, struct run *r)
 {
     struct job *j = r->job;
-    if (j->attempt->end.log_bytes || j->recipe)
+    if (j->attempt->end.log_bytes || j->recipe || r->telemetry)
         return false;
     bool none = put_away(e, j->attempt, "results");
     return put_away(e, j->attempt, "artifacts") && none;

@@ -216,7 +216,7 @@ static void settle(struct engine *e, int64_t attempt_id, enum exec_outcome outco
     set_flags(j, a, c);
     BUG_ON(attempt_move(a, outcome == EXEC_LOST ? ATTEMPT_LOST : ATTEMPT_EXITED, clock_wall_us()));
     store_put_attempt(pump_batch(e), a, false);
-    if (r->lease.n_gpus)
+    if (r->n_uuids)
         store_end_leases(pump_batch(e), a->id, clock_wall_us());
     bool built = c && c->built_bytes >= 0;
     if (built && a->end.cause == END_EXITED && !a->end.exit_code && outcome == EXEC_EXITED)
@@ -235,6 +235,7 @@ static void over(struct engine *e, struct run *r, enum exec_outcome outcome)
 {
     struct job *j = r->job;
     r->ended = true;
+    cards_ended(e, r);
     sched_ended(e->sched, j);
     run_unpin(e, j->attempt);
     e->dirty = true;

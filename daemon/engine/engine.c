@@ -19,6 +19,8 @@ static void copy_config(struct engine *e, const struct engine_config *c)
     e->config.recipes_dir = mem_strdup(c->recipes_dir);
     e->config.helper = mem_strdup(c->helper);
     e->config.tools_dir = mem_strdup(c->tools_dir);
+    e->config.probe = mem_strdup(c->probe);
+    e->config.nvml = mem_strdup(c->nvml);
     struct engine_upstream *copy = mem_array(c->n_upstreams, sizeof *copy);
     if (c->n_upstreams)
         memcpy(copy, c->upstreams, c->n_upstreams * sizeof *copy);
@@ -42,7 +44,9 @@ int engine_open(struct engine **ret, uv_loop_t *loop, const struct engine_config
     e->stats.started_at_us = clock_wall_us();
     loop_init(e);
     e->loading = true;
-    int rc = load_open_store(e, err);
+    int rc = cards_open(e, err);
+    if (!rc)
+        rc = load_open_store(e, err);
     if (!rc)
         rc = load_all(e, err);
     if (rc) {
@@ -67,6 +71,7 @@ void engine_close(struct engine *e)
     while (e->works)
         uv_run(e->loop, UV_RUN_ONCE);
     load_drop_all(e);
+    cards_close(e);
     store_close(e->store);
     loop_close(e);
     while (e->free_effects) {
@@ -81,6 +86,8 @@ void engine_close(struct engine *e)
     free((void *)e->config.recipes_dir);
     free((void *)e->config.helper);
     free((void *)e->config.tools_dir);
+    free((void *)e->config.probe);
+    free((void *)e->config.nvml);
     free((void *)e->config.upstreams);
     free(e->url);
     free(e);

@@ -43,6 +43,8 @@ struct engine_config {
     const struct engine_upstream *upstreams; /* overrides */
     size_t n_upstreams;
     const char *tools_dir; /* holds env_check.sh */
+    const char *probe;     /* path of cail-probe; NULL = GPUs are not looked for */
+    const char *nvml;      /* libnvidia-ml.so.1 to load; NULL = the system's */
 };
 
 struct engine_listener {
@@ -137,6 +139,15 @@ bool engine_read(struct engine *e, void (*run)(void *arg, struct store_reader *r
                  void (*done)(void *arg), void *arg);
 /* Run work on the worker pool, then done on the loop. */
 void engine_work(struct engine *e, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+
+/* --- GPUs --- */
+/* {"driver","cuda","reason","gpus":[card + state + lease]} and a line break. */
+void engine_gpus_json(struct engine *e, struct str *out);
+/* A drained card finishes what it runs and gets nothing new, over restarts too. E_NOT_FOUND. */
+int engine_gpu_drain(struct engine *e, const char *uuid, bool on, const char *note,
+                     struct cail_err *err) NODISCARD;
+/* Telemetry of a live attempt so far; false = it has no cards. */
+bool engine_telemetry_json(struct engine *e, int64_t attempt_id, struct str *out);
 
 /* --- recipes and the build cache --- */
 void engine_recipes_json(struct engine *e, struct str *out); /* {"recipes":[...]} */

@@ -7,6 +7,7 @@
  *   launch.c     what a job is started with: argv, environment, folders
  *   ending.c     an attempt's end becomes the job's next state
  *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
+ *   cards.c      GPUs: evidence before a start, telemetry, settling
  *   tail.c       progress and readiness from growing logs
  *   cache.c      the build cache
  *   catalogue.c  recipes on disk
@@ -27,6 +28,7 @@
 #include "base/limits.h"
 #include "engine/engine.h"
 #include "exec/exec.h"
+#include "gpu/gpu.h"
 #include "model/move.h"
 #include "recipe/recipe.h"
 
@@ -63,6 +65,11 @@ struct run {
     bool launched; /* exec knows it */
     bool ended;    /* being collected */
     bool owes_row; /* that it runs is not in a batch yet */
+    /* cards.c */
+    char **uuids; /* its cards */
+    size_t n_uuids;
+    void *checking;  /* evidence is being asked for */
+    char *telemetry; /* JSON, once it is over; NULL = none */
     /* tail.c */
     int64_t log_at;                               /* bytes looked at */
     int64_t progress_from, progress_from_mono_us; /* first figure seen, for the ETA; -1 = none */
@@ -78,6 +85,7 @@ struct idem {
 
 struct feed;
 struct catalogue;
+struct cards;
 
 struct engine {
     uv_loop_t *loop;
@@ -89,6 +97,7 @@ struct engine {
     struct sched *sched;
     struct catalogue *catalogue;
     struct feed *feed;
+    struct cards *cards;
     struct job *jobs;
     struct group *groups;
     struct queue *queues;
@@ -159,6 +168,9 @@ void run_decide(struct engine *e); /* ask the scheduler and apply */
 /* Its build is in the cache: go past the cached steps, holding nothing. */
 void run_pass_cached(struct engine *e, struct job *j);
 void run_launch(struct engine *e, int64_t job_id);
+/* Its cards are free: start it. They are not: back to the queue. */
+void run_go(struct engine *e, struct run *r);
+void run_give_back(struct engine *e, struct run *r);
 struct run *run_find(struct engine *e, int64_t attempt_id);
 struct run *run_add(struct engine *e, struct job *j, const struct sched_lease *lease);
 void run_drop(struct engine *e, struct run *r);
@@ -255,6 +267,28 @@ void loop_close(struct engine *e);
 /* spare.c: attempts of one user share empty folders, as they share that user's whole state folder. */
 bool spare_take(struct engine *e, const char *path); /* false: make it */
 bool spare_give(struct engine *e, const char *path); /* false: it is still there */
+
+/* cards.c */
+int cards_open(struct engine *e, struct cail_err *err) NODISCARD;
+void cards_close(struct engine *e);
+/* Memory is dropped: what leases said before goes too. */
+void cards_forget(struct engine *e);
+/* Give the scheduler its table of cards anew. */
+void cards_table(struct engine *e);
+/* Start-up: an open lease, before the runs are adopted; then the lease of an adopted run. */
+void cards_lease_loaded(struct engine *e, int64_t job, const char *uuid);
+void cards_lease_of(struct engine *e, int64_t job, struct sched_lease *lease);
+void cards_drained_loaded(struct engine *e, const char *uuid, const char *note);
+/* A run has its lease: remember which cards that means. */
+void cards_taken(struct engine *e, struct run *r);
+/* Ask for evidence that its cards are free; then run_go or run_give_back. false = it has no cards. */
+bool cards_check(struct engine *e, struct run *r);
+void cards_check_drop(struct engine *e, struct run *r);
+void cards_record(struct engine *e, struct run *r);
+void cards_ended(struct engine *e, struct run *r);
+void cards_run_free(struct run *r);
+/* Has the probe said which cards there are (or that there are none)? */
+bool cards_are_known(const struct engine *e);
 
 /* keep.c */
 void keep_tick(struct engine *e);

@@ -126,14 +126,11 @@ static void put_base(struct launch *l)
     put(l, "TMPDIR", tmp ? tmp : "/tmp");
 }
 
-static void put_gpus(struct engine *e, struct launch *l, const struct sched_lease *lease)
+static void put_gpus(struct launch *l, const struct run *r)
 {
     CLEANUP(str_done) struct str uuids = STR_INIT;
-    const struct sched_gpu *gpus;
-    size_t n = sched_gpus(e->sched, &gpus);
-    for (int32_t i = 0; i < lease->n_gpus; i++)
-        if ((size_t)lease->gpu[i] < n)
-            str_addf(&uuids, "%s%s", uuids.len ? "," : "", gpus[lease->gpu[i]].uuid);
+    for (size_t i = 0; i < r->n_uuids; i++)
+        str_addf(&uuids, "%s%s", i ? "," : "", r->uuids[i]);
     /* An empty list hides every card from a job that leased none. */
     put(l, "CUDA_VISIBLE_DEVICES", uuids.p ? uuids.p : "");
     put(l, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
@@ -152,7 +149,7 @@ static void put_job(struct engine *e, struct launch *l, const struct job *j, con
     put(l, "CAIL_BUILD_ROOT", build_root);
     put(l, "CAIL_URL", e->url ? e->url : "");
     put_int(l, "CAIL_CPUS", a->granted_cpus);
-    put_gpus(e, l, &r->lease);
+    put_gpus(l, r);
 }
 
 /* "name min package optional" lines for the preflight of recipes/lib/step.sh. */

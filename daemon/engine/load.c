@@ -45,6 +45,16 @@ static void load_attempt(void *arg, struct attempt *a)
     j->attempt = a;
 }
 
+static void load_lease(void *arg, int64_t attempt_id, const char *kind, const char *what,
+                       int64_t since_us)
+{
+    struct engine *e = arg;
+    (void)since_us;
+    for (struct job *j = e->jobs; j && strcmp(kind, "gpu") == 0; j = j->hh.next)
+        if (j->attempt && j->attempt->id == attempt_id)
+            cards_lease_loaded(e, j->id, what);
+}
+
 static void load_cache(void *arg, struct cache_entry *c)
 {
     struct engine *e = arg;
@@ -71,6 +81,8 @@ static void load_setting(void *arg, const char *key, const char *value)
         e->paused = value[0] == '1';
     else if (strcmp(key, "draining") == 0)
         e->draining = value[0] == '1';
+    else if (strncmp(key, "drained ", 8) == 0 && *value)
+        cards_drained_loaded(e, key + 8, value);
 }
 
 /* --- states of jobs that are only rows, for `after` --- */
@@ -153,12 +165,14 @@ static void adopt(struct engine *e, struct job *j)
                                 .ports = j->needs.ports,
                                 .quiet = j->needs.exclusive == EXCLUSIVE_QUIET};
     run_repin(e, a);
+    cards_lease_of(e, j->id, &lease);
     sched_started(e->sched, j, &lease, a->started_at_us ? a->started_at_us : a->created_at_us);
     struct run *r = run_add(e, j, &lease);
     struct exec_ref ref = {a->id, a->token, a->boot_id, a->dir};
     switch (e->exec_ops->adopt(e->exec, &ref)) {
     case EXEC_ADOPTED:
         r->launched = true;
+        cards_record(e, r);
         log_info("job %lld: attempt %d runs on, adopted", (long long)j->id, (int)a->number);
         if (j->cancel_requested)
             pump_effect(e, EFFECT_STOP, a->id, j->cancel_grace_ms ? j->cancel_grace_ms : 10000);
@@ -215,6 +229,7 @@ int load_all(struct engine *e, struct cail_err *err)
                                   .group = load_group,
                                   .job = load_job,
                                   .attempt = load_attempt,
+                                  .lease = load_lease,
                                   .cache = load_cache,
                                   .idem = load_idem,
                                   .setting = load_setting};
@@ -230,6 +245,7 @@ int load_all(struct engine *e, struct cail_err *err)
     if (!rc) {
         pump_start(e);
         queue_named(e, "default");
+        cards_table(e);
         place_all(e, &s);
         sched_set_paused(e->sched, e->paused || e->draining || e->disk_full);
         e->dirty = true;
@@ -282,6 +298,7 @@ void load_drop_all(struct engine *e)
         HASH_DEL(e->cache, c);
         cache_entry_free(c);
     }
+    cards_forget(e);
     memset(e->pinned_cpus, 0, sizeof e->pinned_cpus);
     e->n_live = 0;
 }

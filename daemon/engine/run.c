@@ -27,6 +27,7 @@ struct run *run_add(struct engine *e, struct job *j, const struct sched_lease *l
     r->lease = *lease;
     r->progress_from = -1;
     HASH_ADD(hh, e->runs, attempt_id, sizeof r->attempt_id, r);
+    cards_taken(e, r);
     return r;
 }
 
@@ -34,6 +35,8 @@ void run_drop(struct engine *e, struct run *r)
 {
     e->n_owing -= r->owes_row;
     HASH_DEL(e->runs, r);
+    cards_check_drop(e, r);
+    cards_run_free(r);
     free(r);
 }
 
@@ -229,26 +232,39 @@ void run_decide(struct engine *e)
         e->dirty = true; /* what was just applied may settle others */
 }
 
+void run_give_back(struct engine *e, struct run *r)
+{
+    struct attempt *a = r->job->attempt;
+    struct exec_ref ref = {a->id, a->token, a->boot_id, a->dir};
+    r->launched = true;
+    e->exec_ops->set_void(e->exec, &ref);
+}
+
+void run_go(struct engine *e, struct run *r)
+{
+    struct job *j = r->job;
+    struct launch *launch = NULL;
+    struct exec_spec spec;
+    struct cail_err err;
+    if (j->cancel_requested) {
+        run_give_back(e, r);
+        return;
+    }
+    r->launched = true;
+    int rc = launch_prepare(e, j, &launch, &spec, &err);
+    if (!rc) {
+        cards_record(e, r);
+        rc = e->exec_ops->start(e->exec, &spec, &err);
+    }
+    launch_free(launch);
+    if (rc)
+        ending_start_failed(e, r, &err);
+}
+
 void run_launch(struct engine *e, int64_t job_id)
 {
     struct job *j = engine_job(e, job_id);
     struct run *r = j && j->attempt ? run_find(e, j->attempt->id) : NULL;
-    if (!r || r->launched)
-        return;
-    r->launched = true;
-    struct attempt *a = j->attempt;
-    if (j->cancel_requested) {
-        struct exec_ref ref = {a->id, a->token, a->boot_id, a->dir};
-        e->exec_ops->set_void(e->exec, &ref);
-        return;
-    }
-    struct launch *launch = NULL;
-    struct exec_spec spec;
-    struct cail_err err;
-    int rc = launch_prepare(e, j, &launch, &spec, &err);
-    if (!rc)
-        rc = e->exec_ops->start(e->exec, &spec, &err);
-    launch_free(launch);
-    if (rc)
-        ending_start_failed(e, r, &err);
+    if (r && !r->launched && !r->checking && !cards_check(e, r))
+        run_go(e, r);
 }

@@ -71,6 +71,15 @@ static void step_needs(const struct job_request *rq, const struct recipe_step *s
         ret->cpus = rq->job->needs.cpus;
 }
 
+/* While the probe has not said which cards there are, a wish for cards is taken on trust. */
+static int possible(struct engine *e, const struct needs *needs, struct cail_err *err)
+{
+    struct needs n = *needs; /* borrows gpu_model */
+    if (!cards_are_known(e))
+        n.gpus = 0;
+    return sched_possible(e->sched, &n, err);
+}
+
 static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err *err)
 {
     struct job *j = rq->job;
@@ -113,7 +122,7 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
         needs_doc(&w, &n);
         if (!i)
             needs_copy(&first, &n);
-        rc = rc ? rc : sched_possible(e->sched, &n, err);
+        rc = rc ? rc : possible(e, &n, err);
         needs_done(&n);
         names[i] = r->step[i].name;
     }
@@ -133,7 +142,7 @@ static int seal(struct engine *e, struct job_request *rq, struct cail_err *err)
     if (rq->job->kind == KIND_BUILD && !rq->said_cpus)
         rq->job->needs.cpus = CPUS_ALL;
     job_request_seal(rq, NULL, NULL, 0);
-    return sched_possible(e->sched, &rq->job->needs, err);
+    return possible(e, &rq->job->needs, err);
 }
 
 /* 1 = the states of jobs outside memory are wanted first. */

@@ -6,11 +6,27 @@
 #include "base/mem.h"
 #include "http/api.h"
 
+/* The cards of each attempt stand in its leases. */
+static void name_cards(struct job_record *rec)
+{
+    for (size_t i = 0; i < rec->n_attempts; i++) {
+        CLEANUP(str_done) struct str all = STR_INIT;
+        for (size_t k = 0; k < rec->n_leases; k++)
+            if (rec->lease[k].attempt_id == rec->attempt[i]->id &&
+                strcmp(rec->lease[k].kind, "gpu") == 0)
+                str_addf(&all, "%s%s", all.len ? "," : "", rec->lease[k].what);
+        if (all.len)
+            model_set(&rec->attempt[i]->gpus, all.p);
+    }
+}
+
 struct job_loaded *job_loaded_new(void *reader, int64_t id, size_t max_results)
 {
     struct job_loaded *l = mem_zalloc(sizeof *l);
     l->fd = -1;
     l->rc = store_read_job(reader, id, max_results, &l->rec, &l->err);
+    if (l->rc == 0)
+        name_cards(&l->rec);
     return l;
 }
 

@@ -203,45 +203,6 @@ API_SERVE(api_queue_drain)
     return 0;
 }
 
-API_SERVE(api_gpus)
-{
-    struct api *api = app;
-    const struct sched_gpu *gpus;
-    (void)ret_wait_key;
-    int rc = API_NO_QUERY(rq, err);
-    if (rc)
-        return rc;
-    size_t n = sched_gpus(engine_sched(api->engine), &gpus);
-    api_from_memory(api, reply);
-    if (api_accepts(rq, "text/plain")) {
-        text_gpus(&reply->body, gpus, n);
-        api_text(reply);
-        return 0;
-    }
-    struct jw w = JW(&reply->body);
-    jw_open(&w, '{');
-    jw_key(&w, "gpus");
-    jw_open(&w, '[');
-    for (size_t i = 0; i < n; i++) {
-        jw_open(&w, '{');
-        jw_kstr(&w, "uuid", gpus[i].uuid);
-        jw_kstr(&w, "model", gpus[i].model);
-        jw_kint(&w, "memory_mib", gpus[i].memory_mib);
-        jw_kbool(&w, "available", gpus[i].available);
-        jw_kstr(&w, "reason", gpus[i].available ? NULL : gpus[i].reason);
-        jw_key(&w, "job");
-        if (gpus[i].holder)
-            jw_int(&w, gpus[i].holder);
-        else
-            jw_null(&w);
-        jw_close(&w, '}');
-    }
-    jw_close(&w, ']');
-    jw_close(&w, '}');
-    api_json_end(reply);
-    return 0;
-}
-
 API_SERVE(api_executors)
 {
     struct api *api = app;

@@ -9,24 +9,30 @@
 
 #include "base/fsx.h"
 
-int log_file_open(const char *dir, int *ret_fd, uint64_t *ret_size, struct cail_err *err)
+int attempt_file_open(const char *dir, const char *name, int *ret_fd, uint64_t *ret_size,
+                      struct cail_err *err)
 {
     CLEANUP(fsx_closep) int folder = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     /* O_NONBLOCK: a pipe in its place must not hold us up before it is refused. */
     int fd =
-        folder < 0 ? -1 : openat(folder, "log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        folder < 0 ? -1 : openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
     *ret_fd = -1;
     *ret_size = 0;
     if (fd < 0)
-        return errno == ENOENT ? 0 : err_set_errno(err, E_IO, errno, "cannot open the log");
+        return errno == ENOENT ? 0 : err_set_errno(err, E_IO, errno, "cannot open the %s", name);
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);
-        return err_set(err, E_IO, "the log is not a regular file");
+        return err_set(err, E_IO, "the %s is not a regular file", name);
     }
     *ret_fd = fd;
     *ret_size = (uint64_t)st.st_size;
     return 0;
+}
+
+int log_file_open(const char *dir, int *ret_fd, uint64_t *ret_size, struct cail_err *err)
+{
+    return attempt_file_open(dir, "log", ret_fd, ret_size, err);
 }
 
 bool log_file_hole(int fd, uint64_t size, uint64_t *ret_from, uint64_t *ret_to)

@@ -12,6 +12,9 @@
 
 /* Open <dir>/log, a regular file and no link. *ret_fd = -1 with 0: it does not exist (yet). */
 int log_file_open(const char *dir, int *ret_fd, uint64_t *ret_size, struct cail_err *err) NODISCARD;
+/* The same for another file of the attempt; name holds no '/'. */
+int attempt_file_open(const char *dir, const char *name, int *ret_fd, uint64_t *ret_size,
+                      struct cail_err *err) NODISCARD;
 /* The first hole in fd before size, as the file system sees it. false = none. */
 bool log_file_hole(int fd, uint64_t size, uint64_t *ret_from, uint64_t *ret_to);
 

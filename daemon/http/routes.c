@@ -48,6 +48,8 @@ const struct http_route http_routes[] = {
      api_artifact, "One file that a job kept"},
     {HTTP_GET, "/jobs/{id}/repro", HTTP_OWNER, LAZY, 0, JOB_ROWS, api_repro,
      "A script that runs the job again"},
+    {HTTP_GET, "/jobs/{id}/telemetry", HTTP_OWNER, LAZY, 0, load_telemetry, job_loaded_free,
+     api_telemetry, "What its cards did"},
     {HTTP_GET, "/jobs/{id}/provenance", HTTP_OWNER, LAZY, 0, JOB_ROWS, api_provenance,
      "What exactly ran"},
 
@@ -65,6 +67,10 @@ const struct http_route http_routes[] = {
     {HTTP_POST, "/queue/drain", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, NO_ROWS, api_queue_drain,
      "Take and start nothing more"},
     {HTTP_GET, "/gpus", HTTP_OWNER, 0, 0, NO_ROWS, api_gpus, "Cards and who has them"},
+    {HTTP_POST, "/gpus/{uuid}/drain", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, NO_ROWS, api_gpu_drain,
+     "Give a card nothing new"},
+    {HTTP_POST, "/gpus/{uuid}/undrain", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, NO_ROWS, api_gpu_undrain,
+     "Give a drained card work again"},
     {HTTP_GET, "/executors", HTTP_OWNER, 0, 0, NO_ROWS, api_executors, "Where jobs can run"},
 
     {HTTP_GET, "/recipes", HTTP_OWNER, 0, 0, NO_ROWS, api_recipes, "Recipes and their parameters"},

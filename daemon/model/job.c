@@ -6,8 +6,9 @@
 
 #include "base/mem.h"
 
-const char *const job_flag_words[] = {"metrics_maybe_missing", "leftovers_killed", "unkillable",
-                                      "recipe_changed",        "results_bad",      NULL};
+const char *const job_flag_words[] = {
+    "metrics_maybe_missing", "leftovers_killed", "unkillable",  "recipe_changed", "results_bad",
+    "tainted",               "wrong_card",       "unused_card", NULL};
 
 void model_set(char **field, const char *value)
 {
@@ -79,6 +80,7 @@ void attempt_free(struct attempt *a)
     free(a->dir);
     free(a->cpu_list);
     free(a->provenance);
+    free(a->gpus);
     free(a->end.unkillable);
     free(a);
 }

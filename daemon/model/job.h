@@ -90,6 +90,9 @@ enum {
     JOB_FLAG_UNKILLABLE = 1 << 2,
     JOB_FLAG_RECIPE_CHANGED = 1 << 3, /* the recipe's files changed between submit and start */
     JOB_FLAG_RESULTS_BAD = 1 << 4,    /* a declared result file could not be read */
+    JOB_FLAG_TAINTED = 1 << 5,        /* a card was throttled or shared: see its telemetry */
+    JOB_FLAG_WRONG_CARD = 1 << 6,     /* its processes were seen on a card it had not leased */
+    JOB_FLAG_UNUSED_CARD = 1 << 7,    /* nothing of it was ever seen on its cards */
 };
 /* Words of the flags by bit number; NULL past the last. */
 extern const char *const job_flag_words[];
@@ -125,6 +128,7 @@ struct attempt {
     int32_t granted_cpus;   /* what the lease gave */
     char *cpu_list;         /* pinned cpus "2,3", NULL = not pinned */
     char *provenance;       /* JSON object, NULL = not taken */
+    char *gpus; /* uuids with commas, NULL = none; from the leases, not a column */
     bool files_gone;        /* retention removed its folder */
     struct attempt_end end; /* valid in terminal states */
 };

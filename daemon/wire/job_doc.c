@@ -113,6 +113,19 @@ static void flags_doc(struct jw *w, const struct job *j)
     jw_close(w, ']');
 }
 
+/* "GPU-a,GPU-b" as an array. */
+static void gpus_doc(struct jw *w, const char *gpus)
+{
+    jw_key(w, "gpus");
+    jw_open(w, '[');
+    while (gpus && *gpus) {
+        size_t n = strcspn(gpus, ",");
+        jw_strn(w, gpus, n);
+        gpus += n + (gpus[n] == ',');
+    }
+    jw_close(w, ']');
+}
+
 static void outcome_doc(struct jw *w, const struct job *j)
 {
     int status = job_exit_status(j);
@@ -120,6 +133,7 @@ static void outcome_doc(struct jw *w, const struct job *j)
     null_or_int(w, "signal", j->signal, j->signal);
     null_or_int(w, "exit_status", status >= 0, status);
     null_or_int(w, "blocked_by", j->blocked_by, j->blocked_by);
+    gpus_doc(w, j->attempt ? j->attempt->gpus : NULL);
     jw_kbool(w, "cached", j->cached);
     jw_kbool(w, "ready", j->ready);
     flags_doc(w, j);
@@ -241,6 +255,7 @@ void attempt_doc(struct jw *w, const struct attempt *a, const char *host)
     jw_ktime(w, "ended_at", a->ended_at_us);
     jw_kint(w, "granted_cpus", a->granted_cpus);
     jw_kstr(w, "cpu_list", a->cpu_list);
+    gpus_doc(w, a->gpus);
     jw_kbool(w, "files_gone", a->files_gone);
     if (attempt_state_is_terminal(a->state))
         end_doc(w, &a->end);

@@ -1,0 +1,435 @@
+/* Cards: the scheduler's table of them, evidence before a start, telemetry during the run, settling
+ * after it. The lease comes first (a row, committed), then the check, then the start, so nothing can
+ * slip in between; a card that fails the check gives its job back to the queue.
+ *
+ * After an end the scheduler has the lease back at once, but the card stays unavailable until two
+ * samples say that it is clean again, or is quarantined with the reason. */
+#include "engine/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "wire/job_doc.h"
+
+enum { SETTLE_MS = 10000 };
+
+/* A card that is being settled, or one that a lease names and the probe has not shown (yet). */
+struct card_note {
+    char uuid[64];
+    int64_t job; /* settling: whose end; unseen: whose lease */
+    bool settling;
+};
+
+struct cards {
+    struct gpu *gpu;
+    struct card_note note[GPU_CARDS_MAX];
+    size_t n_notes;
+    struct {
+        char uuid[64], note[128];
+    } drain[GPU_CARDS_MAX]; /* to be drained once they are seen */
+    size_t n_drains;
+    bool closed;
+};
+
+static struct card_note *note_of(struct cards *c, const char *uuid)
+{
+    for (size_t i = 0; i < c->n_notes; i++)
+        if (strcmp(c->note[i].uuid, uuid) == 0)
+            return &c->note[i];
+    return NULL;
+}
+
+static void note_add(struct cards *c, const char *uuid, int64_t job, bool settling)
+{
+    struct card_note *n = note_of(c, uuid);
+    if (!n && c->n_notes < GPU_CARDS_MAX)
+        n = &c->note[c->n_notes++];
+    if (!n)
+        return;
+    snprintf(n->uuid, sizeof n->uuid, "%s", uuid);
+    n->job = job;
+    n->settling = settling;
+}
+
+static void note_drop(struct cards *c, const char *uuid)
+{
+    struct card_note *n = note_of(c, uuid);
+    if (n)
+        *n = c->note[--c->n_notes];
+}
+
+/* --- the scheduler's table --- */
+
+static void describe(const struct cards *c, const struct gpu_card *card, struct sched_gpu *ret)
+{
+    const struct card_note *n = note_of((struct cards *)c, card->uuid);
+    memset(ret, 0, sizeof *ret);
+    snprintf(ret->uuid, sizeof ret->uuid, "%s", card->uuid);
+    snprintf(ret->model, sizeof ret->model, "%s", card->name);
+    ret->memory_mib = card->memory_mib;
+    ret->available = card->free_twice && !card->reason[0] && !(n && n->settling);
+    if (card->reason[0])
+        snprintf(ret->reason, sizeof ret->reason, "%s", card->reason);
+    else if (n && n->settling)
+        snprintf(ret->reason, sizeof ret->reason, "settling after job %lld", (long long)n->job);
+    else if (!card->free_twice)
+        snprintf(ret->reason, sizeof ret->reason, "not yet seen free in two samples");
+}
+
+void cards_table(struct engine *e)
+{
+    struct cards *c = e->cards;
+    static struct sched_gpu table[2 * GPU_CARDS_MAX]; /* the loop thread's own */
+    const struct gpu_card *cards;
+    size_t n = c->gpu ? gpu_cards(c->gpu, &cards) : 0, rows = 0;
+    for (size_t i = 0; i < n && rows < GPU_CARDS_MAX; i++)
+        if (cards[i].mig != 1) /* a parent in MIG mode runs nothing itself */
+            describe(c, &cards[i], &table[rows++]);
+    for (size_t i = 0; i < c->n_notes; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < rows; k++)
+            seen |= strcmp(table[k].uuid, c->note[i].uuid) == 0;
+        if (seen)
+            continue;
+        struct sched_gpu *g = &table[rows++];
+        memset(g, 0, sizeof *g);
+        snprintf(g->uuid, sizeof g->uuid, "%s", c->note[i].uuid);
+        snprintf(g->reason, sizeof g->reason, "the driver does not show it");
+    }
+    sched_set_gpus(e->sched, table, rows);
+    e->dirty = true;
+}
+
+static void publish(struct engine *e)
+{
+    if (!feed_has_readers(e->feed))
+        return;
+    struct str s = STR_INIT;
+    engine_gpus_json(e, &s);
+    size_t len = s.len && s.p[s.len - 1] == '\n' ? s.len - 1 : s.len;
+    pump_publish(e, "gpu", 0, str_take(&s), len);
+}
+
+void cards_drained_loaded(struct engine *e, const char *uuid, const char *note)
+{
+    struct cards *c = e->cards;
+    if (c->n_drains == GPU_CARDS_MAX)
+        return;
+    snprintf(c->drain[c->n_drains].uuid, sizeof c->drain[0].uuid, "%s", uuid);
+    snprintf(c->drain[c->n_drains++].note, sizeof c->drain[0].note, "%s", note);
+}
+
+/* What was drained before the restart, as soon as it is seen. */
+static void drain_loaded(struct cards *c)
+{
+    for (size_t i = c->n_drains; i-- > 0;)
+        if (gpu_find(c->gpu, c->drain[i].uuid) &&
+            !gpu_drain(c->gpu, c->drain[i].uuid, true, c->drain[i].note, NULL))
+            c->drain[i] = c->drain[--c->n_drains];
+}
+
+static void changed(void *arg)
+{
+    struct engine *e = arg;
+    if (e->cards->closed || e->loading || e->failed)
+        return;
+    drain_loaded(e->cards);
+    cards_table(e);
+    publish(e);
+}
+
+static bool is_ours(void *arg, const char *token)
+{
+    struct engine *e = arg;
+    for (struct run *r = e->runs; r; r = r->hh.next)
+        if (strcmp(r->job->attempt->token, token) == 0)
+            return true;
+    return false;
+}
+
+int cards_open(struct engine *e, struct cail_err *err)
+{
+    struct gpu_config config = {.probe = e->config.probe,
+                                .nvml_path = e->config.nvml,
+                                .is_ours = is_ours,
+                                .changed = changed,
+                                .arg = e};
+    e->cards = mem_zalloc(sizeof *e->cards);
+    return e->config.probe ? gpu_open(&e->cards->gpu, e->loop, &config, err) : 0;
+}
+
+static void gpu_closed(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+void cards_close(struct engine *e)
+{
+    bool done = false;
+    if (!e->cards)
+        return;
+    e->cards->closed = true;
+    if (e->cards->gpu) {
+        gpu_close(e->cards->gpu, gpu_closed, &done);
+        while (!done)
+            uv_run(e->loop, UV_RUN_ONCE);
+    }
+    free(e->cards);
+    e->cards = NULL;
+}
+
+void cards_forget(struct engine *e)
+{
+    if (e->cards)
+        e->cards->n_notes = 0;
+}
+
+/* --- of one run --- */
+
+/* The uuids of a lease, by the scheduler's table as it stands. */
+static size_t uuids_of(struct engine *e, const struct sched_lease *lease, const char *ret[64])
+{
+    const struct sched_gpu *gpus;
+    size_t n = sched_gpus(e->sched, &gpus), found = 0;
+    for (int32_t i = 0; i < lease->n_gpus; i++)
+        if ((size_t)lease->gpu[i] < n)
+            ret[found++] = gpus[lease->gpu[i]].uuid;
+    return found;
+}
+
+/* The table may be replaced while it runs, so a run keeps the names of its cards. */
+void cards_taken(struct engine *e, struct run *r)
+{
+    const char *uuid[64];
+    size_t n = uuids_of(e, &r->lease, uuid);
+    r->uuids = mem_array(n + 1, sizeof *r->uuids);
+    CLEANUP(str_done) struct str all = STR_INIT;
+    for (size_t i = 0; i < n; i++) {
+        r->uuids[r->n_uuids++] = mem_strdup(uuid[i]);
+        str_addf(&all, "%s%s", i ? "," : "", uuid[i]);
+    }
+    if (n)
+        model_set(&r->job->attempt->gpus, all.p);
+}
+
+void cards_run_free(struct run *r)
+{
+    for (size_t i = 0; i < r->n_uuids; i++)
+        free(r->uuids[i]);
+    free(r->uuids);
+    free(r->telemetry);
+}
+
+/* A lease that was open when the daemon stopped; before the runs are adopted. */
+void cards_lease_loaded(struct engine *e, int64_t job, const char *uuid)
+{
+    note_add(e->cards, uuid, job, false);
+}
+
+void cards_lease_of(struct engine *e, int64_t job, struct sched_lease *lease)
+{
+    const struct sched_gpu *gpus;
+    size_t n = sched_gpus(e->sched, &gpus);
+    for (size_t i = 0; i < n && lease->n_gpus < 64; i++) {
+        const struct card_note *note = note_of(e->cards, gpus[i].uuid);
+        if (note && note->job == job && !note->settling)
+            lease->gpu[lease->n_gpus++] = (int16_t)i;
+    }
+}
+
+struct check {
+    struct engine *e;
+    int64_t attempt_id;
+};
+
+static void checked(void *arg, bool ok, const char *reason)
+{
+    struct check *check = arg;
+    struct engine *e = check->e;
+    struct run *r = run_find(e, check->attempt_id);
+    free(check);
+    if (!r || e->closing)
+        return;
+    r->checking = NULL;
+    if (ok) {
+        run_go(e, r);
+        return;
+    }
+    log_info("job %lld goes back to the queue: %s", (long long)r->job->id, reason);
+    run_give_back(e, r);
+}
+
+bool cards_check(struct engine *e, struct run *r)
+{
+    if (!r->n_uuids || !e->cards->gpu)
+        return false;
+    struct check *check = mem_zalloc(sizeof *check);
+    check->e = e;
+    check->attempt_id = r->attempt_id;
+    r->checking = check;
+    gpu_check(e->cards->gpu, (const char *const *)r->uuids, r->n_uuids, checked, check);
+    return true;
+}
+
+void cards_check_drop(struct engine *e, struct run *r)
+{
+    if (!r->checking)
+        return;
+    gpu_check_cancel(e->cards->gpu, r->checking);
+    free(r->checking);
+    r->checking = NULL;
+}
+
+void cards_record(struct engine *e, struct run *r)
+{
+    if (r->n_uuids && e->cards->gpu)
+        gpu_record_start(e->cards->gpu, r->attempt_id, r->job->attempt->token,
+                         (const char *const *)r->uuids, r->n_uuids,
+                         r->job->kind == KIND_BENCHMARK);
+}
+
+struct settling {
+    struct engine *e;
+    char **uuids;
+    size_t n;
+};
+
+static void settled(void *arg, bool ok, const char *reason)
+{
+    struct settling *s = arg;
+    struct engine *e = s->e;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!e->closing)
+            note_drop(e->cards, s->uuids[i]);
+        free(s->uuids[i]);
+    }
+    if (!ok)
+        log_warn("a card is set aside: %s", reason);
+    free(s->uuids);
+    free(s);
+    if (!e->closing && !e->failed && !e->loading)
+        cards_table(e);
+}
+
+/* The attempt is over: telemetry is closed, its cards must show that they are clean. */
+void cards_ended(struct engine *e, struct run *r)
+{
+    struct job *j = r->job;
+    if (!r->n_uuids || !e->cards->gpu)
+        return;
+    struct gpu_verdict v = {.clean = true};
+    r->telemetry = gpu_record_end(e->cards->gpu, r->attempt_id, &v);
+    if (!v.clean)
+        j->flags |= JOB_FLAG_TAINTED;
+    if (v.wrong_card)
+        j->flags |= JOB_FLAG_WRONG_CARD;
+    if (v.unused_card)
+        j->flags |= JOB_FLAG_UNUSED_CARD;
+    struct settling *s = mem_zalloc(sizeof *s);
+    s->e = e;
+    s->uuids = mem_array(r->n_uuids, sizeof *s->uuids);
+    for (size_t i = 0; i < r->n_uuids; i++) {
+        s->uuids[s->n++] = mem_strdup(r->uuids[i]);
+        note_add(e->cards, r->uuids[i], j->id, true);
+    }
+    cards_table(e);
+    gpu_settle(e->cards->gpu, (const char *const *)r->uuids, r->n_uuids, SETTLE_MS, settled, s);
+}
+
+/* --- questions and commands --- */
+
+bool cards_are_known(const struct engine *e)
+{
+    const struct gpu_card *cards;
+    return !e->cards->gpu || gpu_cards(e->cards->gpu, &cards) || *gpu_none_reason(e->cards->gpu);
+}
+
+static void lease_json(struct engine *e, const struct gpu_card *card, struct jw *w)
+{
+    const struct sched_gpu *gpus;
+    size_t n = sched_gpus(e->sched, &gpus);
+    int64_t holder = 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(gpus[i].uuid, card->uuid) == 0)
+            holder = gpus[i].holder;
+    struct job *j = holder ? engine_job(e, holder) : NULL;
+    const struct card_note *note = note_of(e->cards, card->uuid);
+    bool settling = note && note->settling;
+    jw_kstr(w, "state", holder              ? "leased"
+                        : card->drained     ? "drained"
+                        : settling          ? "settling"
+                        : card->quarantine[0] ? "quarantined"
+                        : card->reason[0]   ? "busy"
+                        : card->free_twice  ? "free"
+                                            : "unknown");
+    jw_key(w, "lease");
+    if (!j) {
+        jw_null(w);
+        return;
+    }
+    jw_open(w, '{');
+    jw_kint(w, "job", j->id);
+    jw_kstr(w, "name", j->name);
+    jw_kstr(w, "user", j->user);
+    jw_ktime(w, "since", j->attempt ? j->attempt->created_at_us : 0);
+    jw_close(w, '}');
+}
+
+void engine_gpus_json(struct engine *e, struct str *out)
+{
+    struct jw w = JW(out);
+    const struct gpu_card *cards = NULL;
+    const char *driver = NULL;
+    int32_t cuda = 0;
+    size_t n = e->cards->gpu ? gpu_cards(e->cards->gpu, &cards) : 0;
+    jw_open(&w, '{');
+    if (n)
+        gpu_versions(e->cards->gpu, &driver, &cuda);
+    jw_kstr(&w, "driver", driver);
+    jw_key(&w, "cuda");
+    if (cuda)
+        jw_int(&w, cuda);
+    else
+        jw_null(&w);
+    jw_kstr(&w, "reason", n                ? NULL
+                          : !e->cards->gpu ? "GPUs are not looked for (daemon.probe is not set)"
+                          : *gpu_none_reason(e->cards->gpu)
+                              ? gpu_none_reason(e->cards->gpu)
+                              : "the probe has not answered yet");
+    jw_key(&w, "gpus");
+    jw_open(&w, '[');
+    for (size_t i = 0; i < n; i++) {
+        jw_open(&w, '{');
+        gpu_card_json(&cards[i], &w);
+        lease_json(e, &cards[i], &w);
+        jw_close(&w, '}');
+    }
+    jw_close(&w, ']');
+    jw_close(&w, '}');
+    str_addc(out, '\n');
+}
+
+int engine_gpu_drain(struct engine *e, const char *uuid, bool on, const char *note,
+                     struct cail_err *err)
+{
+    if (!e->cards->gpu)
+        return err_set(err, E_NOT_FOUND, "GPUs are not looked for");
+    int rc = gpu_drain(e->cards->gpu, uuid, on, note, err);
+    if (rc)
+        return rc;
+    char key[80];
+    snprintf(key, sizeof key, "drained %.64s", uuid);
+    store_put_setting(pump_batch(e), key, on ? (note && *note ? note : "drained") : "");
+    cards_table(e);
+    publish(e);
+    return 0;
+}
+
+bool engine_telemetry_json(struct engine *e, int64_t attempt_id, struct str *out)
+{
+    struct jw w = JW(out);
+    return e->cards->gpu && gpu_record_json(e->cards->gpu, attempt_id, &w);
+}
