@@ -166,7 +166,7 @@ static void hand_over(struct engine *e)
 
 void pump_flush(struct engine *e)
 {
-    if (e->loading || e->failed)
+    if (e->loading || e->failed || !e->open.batch) /* no batch: closing */
         return;
     for (int i = 0; i < 100; i++) { /* effects may make work; bounded, the next turn goes on */
         if (e->dirty)
