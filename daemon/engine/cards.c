@@ -23,8 +23,17 @@ struct card_note {
     bool settling;
 };
 
+/* Cards that are on their way to be clean. */
+struct settling {
+    struct engine *e;
+    char **uuids;
+    size_t n;
+    struct settling *next;
+};
+
 struct cards {
     struct gpu *gpu;
+    struct settling *settlings;
     struct card_note note[GPU_CARDS_MAX];
     size_t n_notes;
     struct {
@@ -161,6 +170,18 @@ int cards_open(struct engine *e, struct cail_err *err)
     return e->config.probe ? gpu_open(&e->cards->gpu, e->loop, &config, err) : 0;
 }
 
+static void settling_free(struct cards *c, struct settling *s)
+{
+    struct settling **at = &c->settlings;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    for (size_t i = 0; i < s->n; i++)
+        free(s->uuids[i]);
+    free(s->uuids);
+    free(s);
+}
+
 static void gpu_closed(void *arg)
 {
     *(bool *)arg = true;
@@ -177,6 +198,8 @@ void cards_close(struct engine *e)
         while (!done)
             uv_run(e->loop, UV_RUN_ONCE);
     }
+    while (e->cards->settlings)
+        settling_free(e->cards, e->cards->settlings);
     free(e->cards);
     e->cards = NULL;
 }
@@ -291,26 +314,18 @@ void cards_record(struct engine *e, struct run *r)
                          r->job->kind == KIND_BENCHMARK);
 }
 
-struct settling {
-    struct engine *e;
-    char **uuids;
-    size_t n;
-};
-
 static void settled(void *arg, bool ok, const char *reason)
 {
     struct settling *s = arg;
     struct engine *e = s->e;
-    for (size_t i = 0; i < s->n; i++) {
-        if (!e->closing)
-            note_drop(e->cards, s->uuids[i]);
-        free(s->uuids[i]);
-    }
+    if (e->cards->closed)
+        return; /* cards_close frees them */
+    for (size_t i = 0; i < s->n; i++)
+        note_drop(e->cards, s->uuids[i]);
     if (!ok)
         log_warn("a card is set aside: %s", reason);
-    free(s->uuids);
-    free(s);
-    if (!e->closing && !e->failed && !e->loading)
+    settling_free(e->cards, s);
+    if (!e->failed && !e->loading)
         cards_table(e);
 }
 
@@ -330,6 +345,8 @@ void cards_ended(struct engine *e, struct run *r)
         j->flags |= JOB_FLAG_UNUSED_CARD;
     struct settling *s = mem_zalloc(sizeof *s);
     s->e = e;
+    s->next = e->cards->settlings;
+    e->cards->settlings = s;
     s->uuids = mem_array(r->n_uuids, sizeof *s->uuids);
     for (size_t i = 0; i < r->n_uuids; i++) {
         s->uuids[s->n++] = mem_strdup(r->uuids[i]);
@@ -352,9 +369,12 @@ static void lease_json(struct engine *e, const struct gpu_card *card, struct jw 
     const struct sched_gpu *gpus;
     size_t n = sched_gpus(e->sched, &gpus);
     int64_t holder = 0;
+    const char *reason = card->reason;
     for (size_t i = 0; i < n; i++)
-        if (strcmp(gpus[i].uuid, card->uuid) == 0)
+        if (strcmp(gpus[i].uuid, card->uuid) == 0) {
             holder = gpus[i].holder;
+            reason = gpus[i].reason;
+        }
     struct job *j = holder ? engine_job(e, holder) : NULL;
     const struct card_note *note = note_of(e->cards, card->uuid);
     bool settling = note && note->settling;
@@ -365,6 +385,7 @@ static void lease_json(struct engine *e, const struct gpu_card *card, struct jw 
                         : card->reason[0]   ? "busy"
                         : card->free_twice  ? "free"
                                             : "unknown");
+    jw_kstr(w, "reason", *reason && !holder ? reason : NULL);
     jw_key(w, "lease");
     if (!j) {
         jw_null(w);

@@ -284,7 +284,8 @@ static void telemetry_doc(struct collection *x, struct jw *w)
     if (!x->telemetry)
         return;
     CLEANUP(mem_freep) char *path = mem_printf("%s/telemetry.json", x->dir);
-    if (fsx_write_atomic(path, x->telemetry, strlen(x->telemetry), 0600, false, &err))
+    CLEANUP(mem_freep) char *whole = mem_printf("%s\n", x->telemetry);
+    if (fsx_write_atomic(path, whole, strlen(whole), 0600, false, &err))
         log_warn("%s", err.text);
     if (json_read(x->telemetry, strlen(x->telemetry), &v, &err))
         return;
