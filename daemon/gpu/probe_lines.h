@@ -14,7 +14,8 @@
  *    "pcie_gen_max","pcie_width_max","driver_model":null}]}
  *   MIG devices are cards of their own with "parent"; a parent in MIG mode is listed and not
  *   leasable.
- * No cards: {"t":"none","reason":"libnvidia-ml.so.1 is not installed"}; asked again every 30 s.
+ * No cards: {"t":"none","reason":"libnvidia-ml.so.1 is not installed"}; asked again every 30 s, and said
+ *   again each time. Also when every card is lost: "no card answers: GPU is lost".
  * Each sample: {"t":"sample","uuid","mono_us","sm_mhz","mem_mhz","power_mw","temp_c","util_pct",
  *
  *   "mem_util_pct","used_mib","reserved_mib","total_mib","reasons":BITS,"slowed_us":{"sw_power_cap":N,
@@ -25,12 +26,16 @@
  *   What the card or driver does not tell is null, never 0. slowed_us are the driver's own
  *   accumulated counters.
  * {"t":"xid","uuid","xid":79,"mono_us":N}     {"t":"lost","uuid","error":"GPU is lost"}
+ *   lost comes once, before the hello without the card; it is looked for again every 30 s and then in a hello. A
+ *   card whose calls hang is silent and stays in hello: the reader judges by the age of its last sample. A hang
+ *   of the whole library is silence; end of input ends the probe in any case.
  * mono_us is CLOCK_BOOTTIME. reasons: NVML's clocks-event bits as they are (0x1 idle, 0x2 app
  * clocks,
  * 0x4 sw_power_cap, 0x8 hw_slowdown, 0x10 sync_boost, 0x20 sw_thermal, 0x40 hw_thermal, 0x80
  * hw_power_brake, 0x100 display).
  *
- * On its standard input, a line each: "rate UUID|all HZ" (1..50). End of input = end of the
+ * On its standard input, a line each: "rate UUID|all HZ" (1..50; 1 at the start). The last word counts: "all"
+ * takes back what was said of single cards; a UUID that is not there yet is kept. End of input = end of the
  * probe. */
 #ifndef GPU_PROBE_LINES_H
 #define GPU_PROBE_LINES_H

@@ -26,6 +26,7 @@ struct card_health {
 struct unit {
     nvml_dev handle;
     char uuid[CARD_UUID_LEN];
+    bool mig;
     enum slowed_by slowed_by;
     uint32_t first_field; /* SLOWED_BY_FIELDS: id of the sw_thermal counter, 0 = not told */
     struct card_health health;

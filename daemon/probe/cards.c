@@ -127,7 +127,7 @@ static void tell_unit(struct jw *w, const struct unit *u, uint32_t index, const 
 static nvml_ret add_unit(struct card_facts *f, nvml_dev d)
 {
     struct unit *u = &f->unit[f->n_units];
-    *u = (struct unit){.handle = d};
+    *u = (struct unit){.handle = d, .mig = f->n_units > 0};
     nvml_ret ret = NVML(DeviceGetUUID, d, u->uuid, sizeof u->uuid);
     u->uuid[sizeof u->uuid - 1] = 0;
     if (ret == NV_OK && u->uuid[0])

@@ -20,6 +20,7 @@ struct inventory {
     char driver[TEXT_LEN], nvml[TEXT_LEN];
     int cuda; /* -1 = not told */
     char reason[REASON_LEN]; /* why there is no card */
+    unsigned most;           /* cards that a hello ever had */
     struct str last;         /* the last hello or nothing */
     uint64_t told[PROBE_CARDS_MAX]; /* versions of the facts in the last hello */
 };
@@ -185,15 +186,14 @@ static bool is_live(const struct probe *p, const char *uuid, size_t len)
     return false;
 }
 
-static bool has_lost_one(struct probe *p, unsigned *most)
+static bool has_lost_one(struct inventory *v)
 {
     unsigned live = 0;
-    probe_lock(p);
-    for (uint32_t i = 0; i < p->n_cards; i++)
-        live += p->card[i].state == CARD_LIVE || p->card[i].state == CARD_READY;
-    probe_unlock(p);
-    *most = live > *most ? live : *most;
-    return live < *most || live == 0;
+    probe_lock(v->p);
+    for (uint32_t i = 0; i < v->p->n_cards; i++)
+        live += v->p->card[i].state == CARD_LIVE || v->p->card[i].state == CARD_READY;
+    probe_unlock(v->p);
+    return live < v->most || live == 0;
 }
 
 /* While a card is missing, see whether a fresh start of the library finds one that we do not. */
@@ -281,6 +281,7 @@ static void say(struct inventory *v)
     probe_lock(v->p);
     v->p->dirty = false;
     unsigned n = write_hello(v, &line);
+    v->most = n > v->most ? n : v->most;
     if (!n)
         explain_none(v);
     probe_unlock(v->p);
@@ -337,14 +338,13 @@ static bool wait_for_work(struct inventory *v)
 void *inventory_run(void *arg)
 {
     struct inventory v = {.p = arg, .cuda = -1, .last = STR_INIT};
-    unsigned most = 0;
     start(&v);
     for (;;) {
         if (wait_for_work(&v)) {
             say(&v);
             continue;
         }
-        if (has_lost_one(v.p, &most) && would_restart_help(&v))
+        if (has_lost_one(&v) && would_restart_help(&v))
             restart(&v);
         else
             count_cards(&v);

@@ -147,8 +147,8 @@ nvml_ret sample_line(struct unit *u, struct str *out)
     jw_kstr(&w, "uuid", u->uuid);
     jw_kint(&w, "mono_us", now_us);
     nvml_ret ret = tell_memory(d, &w);
-    if (card_is_gone(ret)) {
-        str_clear(out);
+    if (card_is_gone(ret) || (u->mig && (ret == NV_EINVAL || ret == NV_NOTFOUND))) {
+        str_clear(out); /* a MIG device that was taken down is an invalid argument */
         return ret;
     }
     tell_clocks(d, &w);

@@ -137,12 +137,17 @@ static void sample_due(struct worker *k, int64_t now_us)
             return;
         nvml_ret ret = sample_line(u, &k->line);
         probe_leave(k->p, k->c);
-        if (ret != NV_OK) {
+        plan_next(k, u, now_us);
+        if (ret == NV_OK) {
+            emit(&k->line);
+        } else if (i == 0) {
             lose(k, ret);
             return;
+        } else { /* a MIG device was taken down; its card is another question */
+            probe_lock(k->p);
+            k->c->recheck = true;
+            probe_unlock(k->p);
         }
-        emit(&k->line);
-        plan_next(k, u, now_us);
     }
 }
 

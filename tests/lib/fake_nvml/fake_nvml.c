@@ -15,6 +15,7 @@ struct nvml_device {
     char uuid[FAKE_TEXT];
     int64_t seen_seq; /* of its Xid events */
     int64_t grown;    /* lists that were said to be too small */
+    bool gone;        /* left the file: of no use until the next start */
 };
 struct nvml_event_set {
     bool used;
@@ -83,7 +84,11 @@ static nvml_ret enter_card(nvml_dev d, const char *what, const struct fake_card 
             return leave(NV_EINVAL);
         const struct fake_card *c = card_of(s, d->uuid);
         const struct fake_card *top = c && c->parent >= 0 ? &s->card[c->parent] : c;
-        if (!c)
+        if (!c && !strncmp(d->uuid, "MIG", 3))
+            return leave(NV_EINVAL);
+        if (!c && !s->live)
+            d->gone = true;
+        if (!c || d->gone)
             return leave(NV_LOST);
         if (top->hang) {
             leave(NV_OK);
@@ -114,8 +119,10 @@ static void take_snapshot(const struct fake_state *s)
 {
     n_at_init = 0;
     for (int i = 0; i < s->n_cards; i++) {
-        if (s->card[i].parent < 0)
-            at_init[n_at_init++] = handle_of(s->card[i].uuid);
+        if (s->card[i].parent >= 0)
+            continue;
+        at_init[n_at_init] = handle_of(s->card[i].uuid);
+        at_init[n_at_init++]->gone = false;
     }
 }
 
