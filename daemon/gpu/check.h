@@ -1,8 +1,8 @@
 /* Questions that take several samples: is a card free before a start, did it become clean after an
  * end? Samples and times come as values.
  *
- * check   ok: two clean samples in a row of each card, taken after the question; not ok: a stranger's
- *         process in two in a row, a card that is drained, in quarantine, gone, or 5 s went by.
+ * check   ok: two clean samples in a row of each card, taken after the question; not ok: a
+ * stranger's process in two in a row, a card that is drained, in quarantine, gone, or 5 s went by.
  * settle  ok: the same, whatever drain says; not ok: its time is over: those that were not clean go
  *         into quarantine. */
 #ifndef GPU_CHECK_H

@@ -1,5 +1,5 @@
-/* All of this room that needs no loop, no process and no clock: what the probe says and what the time
- * is goes in, judgements, recordings and answers come out. gpu.c connects it to the world, the
+/* All of this room that needs no loop, no process and no clock: what the probe says and what the
+ * time is goes in, judgements, recordings and answers come out. gpu.c connects it to the world, the
  * simulator in tests/ to dice. */
 #ifndef GPU_CORE_H
 #define GPU_CORE_H
@@ -9,10 +9,12 @@
 #include "gpu/record.h"
 
 enum {
-    CORE_HZ = 1, CORE_HZ_FAST = 10,
+    CORE_HZ = 1,
+    CORE_HZ_FAST = 10,
     /* How long the probe may then be silent before it is taken for hung. It asks a machine without
      * cards again every 30 s, and a driver may take long to wake up. */
-    CORE_SILENT_MS = 15000, CORE_SILENT_NONE_MS = 90000,
+    CORE_SILENT_MS = 15000,
+    CORE_SILENT_NONE_MS = 90000,
     CORE_SKEW_US = 60000000, /* a sample's time is at most so far from ours, the same clock */
 };
 

@@ -1,14 +1,15 @@
 /* Does a card's newest sample speak against using it? Pure.
  *
- * Two such answers in a row make a card free (inventory.c). While a recording has the card its memory
- * and utilisation are the job's own and are not judged; a process that is not at home always is. */
+ * Two such answers in a row make a card free (inventory.c). While a recording has the card its
+ * memory and utilisation are the job's own and are not judged; a process that is not at home always
+ * is. */
 #ifndef GPU_EVIDENCE_H
 #define GPU_EVIDENCE_H
 
 #include "gpu/gpu.h"
 
 enum {
-    EVIDENCE_MARGIN_MIB = 256,     /* above the baseline; a context of the driver's own, a monitor */
+    EVIDENCE_MARGIN_MIB = 256, /* above the baseline; a context of the driver's own, a monitor */
     EVIDENCE_DISPLAY_UTIL_PCT = 10 /* a desktop redraws itself */
 };
 

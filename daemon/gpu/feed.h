@@ -1,6 +1,6 @@
-/* cail-probe as a child: started, read line by line, told rates, restarted when it ends, says nonsense,
- * floods or hangs. Nothing here waits: pipes do not block, a child that cannot be killed (a driver
- * holds it in the kernel) is left to its fate and no second one is started beside it. */
+/* cail-probe as a child: started, read line by line, told rates, restarted when it ends, says
+ * nonsense, floods or hangs. Nothing here waits: pipes do not block, a child that cannot be killed
+ * (a driver holds it in the kernel) is left to its fate and no second one is started beside it. */
 #ifndef GPU_FEED_H
 #define GPU_FEED_H
 
@@ -15,11 +15,11 @@ struct feed_config {
     const char *nvml_path; /* NULL = it searches */
     int first_ms;          /* until its first line; NVML's first start may take half a minute */
     int backoff_ms, backoff_max_ms; /* before a restart; doubled each time */
-    int steady_ms;         /* having lived for so long it is started at once next time */
-    int flood_lines;       /* more in a second is a fault */
+    int steady_ms;                  /* having lived for so long it is started at once next time */
+    int flood_lines;                /* more in a second is a fault */
     /* How many ms the next line may take; -1 = no sense in it. p[len] has no newline. */
     int (*line)(void *arg, const char *p, size_t len);
-    void (*pause)(void *arg); /* lines came; no more for the moment */
+    void (*pause)(void *arg);                 /* lines came; no more for the moment */
     void (*down)(void *arg, const char *why); /* it is not running */
     void *arg;
 };

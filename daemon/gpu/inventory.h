@@ -1,9 +1,9 @@
 /* The table of cards: who they are by UUID, how they are, whether they are free. Takes what the
  * probe said as values and the time as a value; touches nothing outside, so it can be simulated.
  *
- * A card keeps its place in the table for ever (the scheduler holds indexes); the driver's own order
- * may change at any time. A card that went stays as GPU_GONE and is the same card when it returns.
- * Its place is given away only when the table is full. */
+ * A card keeps its place in the table for ever (the scheduler holds indexes); the driver's own
+ * order may change at any time. A card that went stays as GPU_GONE and is the same card when it
+ * returns. Its place is given away only when the table is full. */
 #ifndef GPU_INVENTORY_H
 #define GPU_INVENTORY_H
 
@@ -11,22 +11,22 @@
 #include "gpu/lines.h"
 
 enum {
-    INVENTORY_STALE_US = 5000000,    /* without a sample, its evidence counts for nothing */
+    INVENTORY_STALE_US = 5000000,       /* without a sample, its evidence counts for nothing */
     INVENTORY_QUARANTINE_US = 30000000, /* clean for so long ends a quarantine */
 };
 
 /* What a card's owner does not show. */
 struct slot {
-    char fault[128];      /* Xid, remap, lost: not healthy until it is said otherwise; "" = none */
-    bool fault_sticks;    /* until somebody undrains it; else until a sample says otherwise */
-    bool held;            /* a recording has it: set by core.c before each sample */
+    char fault[128];   /* Xid, remap, lost: not healthy until it is said otherwise; "" = none */
+    bool fault_sticks; /* until somebody undrains it; else until a sample says otherwise */
+    bool held;         /* a recording has it: set by core.c before each sample */
     bool procs_more;
-    bool clean;           /* the newest sample was */
+    bool clean;                  /* the newest sample was */
     int64_t sampled_mono_us;     /* newest sample by our clock, 0 = none since it came */
     int64_t clean_since_mono_us; /* first of the clean samples up to now; 0 = not clean */
     uint64_t n_samples;
-    int hz_told;          /* what the probe was told, 0 = nothing */
-    uint64_t told_state;  /* digest of what `changed` reported */
+    int hz_told;         /* what the probe was told, 0 = nothing */
+    uint64_t told_state; /* digest of what `changed` reported */
 };
 
 struct inventory {

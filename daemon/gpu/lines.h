@@ -10,8 +10,8 @@ enum line_kind { LINE_HELLO, LINE_NONE, LINE_SAMPLE, LINE_XID, LINE_LOST };
 
 struct line {
     enum line_kind kind;
-    char uuid[64];   /* sample, xid, lost */
-    char text[160];  /* none: the reason; lost: the error */
+    char uuid[64];  /* sample, xid, lost */
+    char text[160]; /* none: the reason; lost: the error */
     int64_t xid;
     int64_t mono_us; /* sample, xid */
     /* sample; `foreign` is for others to say */

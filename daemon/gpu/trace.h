@@ -1,5 +1,6 @@
-/* A card's samples of one recording, small: at most TRACE_MAX points; when full every second goes and
- * from then on only every second, fourth, ... sample is kept. Pure. What counts is in the tally. */
+/* A card's samples of one recording, small: at most TRACE_MAX points; when full every second goes
+ * and from then on only every second, fourth, ... sample is kept. Pure. What counts is in the
+ * tally. */
 #ifndef GPU_TRACE_H
 #define GPU_TRACE_H
 

@@ -1,5 +1,6 @@
-/* From a card's samples to a summary and a verdict. Pure. Every sample is counted as it comes, so the
- * summary is exact whatever of the samples is kept. docs/TELEMETRY.md says what each figure means. */
+/* From a card's samples to a summary and a verdict. Pure. Every sample is counted as it comes, so
+ * the summary is exact whatever of the samples is kept. docs/TELEMETRY.md says what each figure
+ * means. */
 #ifndef GPU_VERDICT_H
 #define GPU_VERDICT_H
 
@@ -25,9 +26,9 @@ struct tally {
     int64_t slowed_us[CAUSE_COUNT];
     bool counted[CAUSE_COUNT]; /* by the driver, not from bits */
     struct range sm, mem, power, temp, util, used, busy_sm;
-    int64_t energy_mj;      /* sum of counter differences, -1 = no counter */
-    int64_t ecc_new;        /* uncorrected errors that came */
-    int64_t xid;            /* newest within the recording, 0 = none */
+    int64_t energy_mj; /* sum of counter differences, -1 = no counter */
+    int64_t ecc_new;   /* uncorrected errors that came */
+    int64_t xid;       /* newest within the recording, 0 = none */
     bool lost, foreign, used_by_job, partial;
 };
 
