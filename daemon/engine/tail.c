@@ -33,6 +33,29 @@ struct tail {
     size_t n;
 };
 
+/* Does a line of bytes from..end begin with the word? All of them are read, however many they are: a
+ * service says it once. */
+static bool says_ready(int fd, int64_t from, int64_t end, char *buf)
+{
+    static const char word[] = "::cail ready";
+    enum { BACK = sizeof word }; /* the word, and the line end before it, may have come in two parts */
+    int64_t at = from > BACK ? from - BACK : 0;
+    while (at < end) {
+        ssize_t n = pread(fd, buf, LOOK_BYTES, at);
+        for (const char *p = buf; n > 0; p++) {
+            p = memmem(p, (size_t)(buf + n - p), word, sizeof word - 1);
+            if (!p)
+                break;
+            if (p == buf ? at == 0 : p[-1] == '\n')
+                return true;
+        }
+        if (n <= BACK)
+            return false;
+        at += at + n < end ? n - BACK : n;
+    }
+    return false;
+}
+
 static void look_at(struct look *l, char *buf)
 {
     struct stat st;
@@ -46,10 +69,8 @@ static void look_at(struct look *l, char *buf)
         return;
     l->size = from + n;
     l->has_progress = parse_progress(buf, (size_t)n, &l->progress);
-    if (l->service) {
-        static const char word[] = "::cail ready";
-        l->is_ready = memmem(buf, (size_t)n, word, sizeof word - 1) != NULL;
-    }
+    if (l->service)
+        l->is_ready = says_ready(fd, l->from, l->size, buf);
 }
 
 static void tail_work(void *arg)
