@@ -1,0 +1,288 @@
+# shellcheck shell=bash
+# What gpu_one.sh and gpu_two.sh share: a daemon of the kit, documents kept of all it says, and a table
+# of checks over those documents. A run first does everything and keeps the documents; only then the
+# table judges them, so it can be mended and judged again without a card: gpu_one.sh --judge FOLDER.
+
+root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+kit=${KIT:-$root/.kit}
+OUT=${OUT:-/tmp/cail-gpu-out}
+cail=$kit/build/bin/cail
+declare -A id=()
+declare -A known=()
+CAIL_URL=
+daemon=
+outsider=
+
+note() { printf '%6.1f %s\n' "$(awk -v a="$EPOCHREALTIME" -v b="$began" 'BEGIN { print a - b }')" "$*"; }
+now() { date -u +%Y-%m-%dT%H:%M:%S.%3NZ; }
+
+# --- documents ---
+
+# api METHOD PATH [JSON]: the daemon's answer, problems too.
+api() {
+    local -a body=()
+    (($# < 3)) || body=(-H 'Content-Type: application/json' --data-binary "$3")
+    curl -sS -m 70 -X "$1" "${body[@]}" "$CAIL_URL$2"
+}
+
+# keep NAME PATH: GET it into a document. What is no JSON is kept as {"text": ...}.
+keep() {
+    api GET "$2" >"$doc/raw" 2>&1
+    jq -e . "$doc/raw" >"$doc/$1.json" 2>/dev/null || jq -Rs '{text: .}' "$doc/raw" >"$doc/$1.json"
+    rm -f "$doc/raw"
+}
+
+# keep_text NAME COMMAND...: its output and exit code.
+keep_text() {
+    local name=$1 code=0
+    shift
+    timeout 60 "$@" >"$doc/raw" 2>&1 </dev/null || code=$?
+    jq -Rs --argjson code "$code" '{text: ., code: $code}' "$doc/raw" >"$doc/$name.json"
+    rm -f "$doc/raw"
+}
+
+# know NAME VALUE: a fact for the table, $k.NAME.
+know() { known[$1]=$2; }
+write_known() {
+    local name
+    know kernel "$(uname -r)"
+    know driver "$("$smi" --query-gpu=driver_version --format=csv,noheader | sed -n 1p)"
+    {
+        for name in "${!known[@]}"; do
+            jq -n --arg k "$name" --arg v "${known[$name]}" '{($k): $v}'
+        done
+        for name in "${!id[@]}"; do
+            jq -n --arg k "$name" --argjson v "${id[$name]}" '{ids: {($k): $v}}'
+        done
+        "$smi" -L | sed -n 's/.*(UUID: \(.*\))$/\1/p' | jq -R . | jq -s '{cards: .}'
+    } | jq -s 'reduce .[] as $x ({}; . * $x)' >"$doc/known.json"
+}
+
+# --- the daemon ---
+
+# find_tools: what steps with their clean environment may not find by themselves.
+find_tools() {
+    local dir nvcc python
+    smi=/bin/false
+    for dir in "$(type -P nvidia-smi)" /usr/bin/nvidia-smi /usr/local/nvidia/bin/nvidia-smi; do
+        [[ ! -x $dir ]] || { smi=$dir && break; }
+    done
+    libs=
+    ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1' || libs=/usr/local/nvidia/lib64:/usr/lib/wsl/lib
+    nvcc=$(type -P nvcc) || nvcc=
+    if [[ ! -x /usr/local/cuda/bin/nvcc && $nvcc ]]; then
+        CUDA_HOME=${CUDA_HOME:-$(readlink -f "${nvcc%/*}/..")} && export CUDA_HOME
+    fi
+    if [[ ! -f ${CUDA_HOME:-/usr/local/cuda}/include/nccl.h && ! -f /usr/include/nccl.h ]]; then
+        python=$(type -P python3) || python=false
+        NCCL_HOME=${NCCL_HOME:-$("$python" -c 'import importlib.util as u
+print(*u.find_spec("nvidia.nccl").submodule_search_locations)' 2>/dev/null)} && export NCCL_HOME
+    fi
+    note "nvidia-smi $smi, nvcc ${nvcc:-none}, CUDA_HOME ${CUDA_HOME:-}, NCCL_HOME ${NCCL_HOME:-}"
+}
+
+daemon_start() {
+    rm -f "$work/port"
+    env -u XDG_RUNTIME_DIR HOME="$work" "$kit/build/bin/cail-d" --listen 127.0.0.1:0 \
+        --port-file "$work/port" --socket "$work/sock" --state-dir "$work/state" \
+        --build-root "$work/builds" --recipes "$kit/recipes" >/dev/null 2>>"$OUT/cail-d.log" &
+    daemon=$!
+    local i
+    for ((i = 0; i < 100; i++)); do
+        [[ ! -s $work/port ]] || break
+        kill -0 "$daemon" 2>/dev/null || break
+        sleep 0.1
+    done
+    [[ -s $work/port ]] || { note "cail-d does not start:" && tail -n 20 "$OUT/cail-d.log" && exit 1; }
+    CAIL_URL=http://127.0.0.1:$(<"$work/port")
+    export CAIL_URL
+}
+daemon_kill9() {
+    kill -9 "$daemon"
+    wait "$daemon" 2>/dev/null
+}
+
+# --- jobs ---
+
+# submit NAME JSON: queue it; its id in id[NAME].
+submit() {
+    local answer
+    answer=$(api POST /jobs "$2")
+    printf '%s\n' "$answer" >"$doc/submit_$1.json"
+    id[$1]=$(jq -r '.id // 0' <<<"$answer")
+    note "job ${id[$1]}: $1"
+}
+# script TEXT [JQ]: a job request that runs this bash; JQ changes it (".needs.gpus = 1").
+script() {
+    jq -n --arg s "#!/bin/bash
+export LD_LIBRARY_PATH=$libs
+$1" '{script: $s, timeout_s: 300} | '"${2:-.}"
+}
+field() { api GET "/jobs/${id[$1]}" | jq -r "$2"; }
+# reach NAME STATE SECONDS: wait until a job is in that state.
+reach() {
+    local i state=
+    for ((i = 0; i < $3 * 5; i++)); do
+        state=$(field "$1" .state)
+        [[ ! $state =~ ^($2)$ ]] || return 0
+        sleep 0.2
+    done
+    note "job ${id[$1]} ($1) is $state, not $2, after $3 s"
+    return 1
+}
+# finish NAME SECONDS: wait for the end; keep the job, its log and what else there is of it.
+finish() {
+    reach "$1" 'succeeded|failed|canceled|timed_out|lost|dep_failed' "$2"
+    [[ $(field "$1" .finished_at) != null ]] || api POST "/jobs/${id[$1]}/cancel" '{}' >/dev/null
+    keep "job_$1" "/jobs/${id[$1]}"
+    keep_text "log_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/log"
+    keep "telemetry_$1" "/jobs/${id[$1]}/telemetry"
+    note "job ${id[$1]} ($1): $(jq -r '"\(.state), flags \(.flags)"' "$doc/job_$1.json")"
+}
+# gpus_reach JQ SECONDS: wait until GET /gpus is so.
+gpus_reach() {
+    local i
+    for ((i = 0; i < $2 * 5; i++)); do
+        ! api GET /gpus | jq -e "$1" >/dev/null 2>&1 || return 0
+        sleep 0.2
+    done
+    note "GET /gpus is not so after $2 s: $1"
+    return 1
+}
+
+hold() { printf '%s %s %s' "$kit/prebuilt/gpu_hold" "$1" "${2:-256}"; }
+
+# outsider_start: a program that no queue knows of, on the cards the environment shows it.
+outsider_start() {
+    LD_LIBRARY_PATH=$libs "$kit/prebuilt/gpu_hold" 120 512 >"$work/outsider" 2>&1 &
+    outsider=$!
+    know outsider "$outsider"
+    know user "$(id -un)"
+    note "started pid $outsider outside the queue"
+}
+outsider_end() {
+    know outsider_ended "$(now)"
+    kill "$outsider" 2>/dev/null
+    wait "$outsider" 2>/dev/null
+    outsider=
+}
+
+# --- recipes ---
+
+nccl_tests() { # NAME GPUS MAX_BYTES
+    local bare=$kit/prebuilt/all_reduce_perf nccl=${NCCL_HOME:-${CUDA_HOME:-/usr/local/cuda}}
+    submit "$1" "$(jq -n --arg s "$kit/src/nccl-tests.tar.xz" --argjson g "$2" --argjson max "$3" \
+        '{recipe: "nccl-tests", params: {source: $s, max_bytes: $max}, needs: {gpus: $g}}')"
+    reach "$1" 'running' 20
+    for _ in {1..300}; do
+        [[ $(field "$1" '.step.name') != build || $(field "$1" '.state') != running ]] || break
+        [[ $(field "$1" .finished_at) == null ]] || break
+        sleep 0.2
+    done
+    keep "gpus_while_$1_builds" /gpus
+    keep "job_$1_while_it_builds" "/jobs/${id[$1]}"
+    finish "$1" 150
+    keep "results_$1" "/jobs/${id[$1]}/results"
+    keep_text "table_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/artifacts/table.txt"
+    [[ $(jq -r .state "$doc/job_$1.json") != succeeded ]] || return 0
+    note "$1: the recipe failed; the program built elsewhere instead"
+    for d in job log; do mv "$doc/${d}_$1.json" "$doc/${d}_$1_recipe.json"; done
+    submit "$1" "$(script "export LD_LIBRARY_PATH=$nccl/lib64:$nccl/lib:${CUDA_HOME:-/usr/local/cuda}/lib64:$libs
+export NCCL_NVLS_ENABLE=${NCCL_NVLS_ENABLE:-}
+$bare -b 1M -e $3 -f 4 -g $2" ".kind = \"benchmark\" | .needs.gpus = $2")"
+    finish "$1" 90
+}
+
+gemm() { # NAME SIZE SECONDS
+    submit "$1" "$(jq -n --arg s "$kit/src/cutlass.tar.xz" --argjson n "$2" --argjson t "$3" \
+        '{recipe: "cutlass-gemm", params: {source: $s, m: $n, n: $n, k: $n, seconds: $t, rounds: 2}}')"
+    finish "$1" 180
+    keep "results_$1" "/jobs/${id[$1]}/results"
+    keep "provenance_$1" "/jobs/${id[$1]}/provenance"
+    keep_text "cail_why_$1" "$cail" why "${id[$1]}"
+    [[ $(jq -r .state "$doc/job_$1.json") != succeeded ]] || return 0
+    note "$1: the recipe failed; the program built elsewhere instead"
+    for d in job log telemetry; do mv "$doc/${d}_$1.json" "$doc/${d}_$1_recipe.json"; done
+    # About 700 and 20 TFLOP/s: enough iterations for some seconds.
+    submit "$1" "$(script "$kit/prebuilt/gemm --m=$2 --n=$2 --k=$2 --iterations=$(($2 > 2000 ? 6000 : 300000))" \
+        '.kind = "benchmark" | .needs.gpus = 1')"
+    finish "$1" 90
+    keep "provenance_$1" "/jobs/${id[$1]}/provenance"
+}
+
+# --- the table ---
+
+# judge: "what should hold | document | jq expression" rows on standard input; $k is known.json.
+judge() {
+    local what name expr failed=0 passed=0
+    while IFS='|' read -r what name expr; do
+        what=$(sed 's/^ *//; s/ *$//' <<<"$what") name=${name// /}
+        [[ -n $what && $what != \#* ]] || continue
+        if [[ ! -s $doc/$name.json ]]; then
+            printf 'FAIL %s (no document %s)\n' "$what" "$name"
+            failed=$((failed + 1))
+        elif jq -e --slurpfile all "$doc/known.json" '$all[0] as $k | '"$expr" "$doc/$name.json" \
+            >/dev/null 2>&1; then
+            printf 'PASS %s\n' "$what"
+            passed=$((passed + 1))
+        else
+            printf 'FAIL %s\n     %s: %s\n' "$what" "$name" "$(jq -c . "$doc/$name.json" | head -c 700)"
+            failed=$((failed + 1))
+        fi
+    done
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    ((failed == 0))
+}
+
+# conclude: keep all there is, at most 8 files, and judge it. Also when the time is up: a part that hangs
+# must not cost what the others showed.
+conclude() {
+    local job code
+    trap - TERM EXIT
+    [[ ! $outsider ]] || kill "$outsider" 2>/dev/null
+    keep gpus_last /gpus
+    keep_text jobs "$cail" ls
+    keep_text metrics curl -sS "$CAIL_URL/metrics"
+    write_known
+    for job in $(api GET '/jobs?state=running' | jq -r '.jobs[]?.id'); do
+        api POST "/jobs/$job/cancel" '{"grace_s": 1}' >/dev/null
+        note "job $job was still running"
+        sleep 2
+    done
+    [[ ! $daemon ]] || { kill "$daemon" 2>/dev/null && wait "$daemon" 2>/dev/null; }
+    tar -C "$work" -czf "$OUT/documents.tar.gz" doc
+    table | judge >"$OUT/summary.txt"
+    code=$?
+    kill "$watchdog" 2>/dev/null
+    cat "$OUT/summary.txt"
+    rm -rf "${work:?}/builds" "$work/state"
+    exit "$code"
+}
+
+# kit_main ARGUMENTS...: run() then table(), or table() alone over documents kept before.
+kit_main() {
+    began=$EPOCHREALTIME
+    if [[ ${1-} == --judge ]]; then
+        doc=$2
+        table | judge
+        exit
+    fi
+    [[ -x $cail ]] || { echo "no kit at $kit; make one with tests/real/gpu_kit.sh" >&2 && exit 1; }
+    mkdir -p "$OUT"
+    work=$(mktemp -d /tmp/cail-gpu.XXXXXX)
+    doc=$work/doc
+    mkdir "$doc"
+    exec > >(tee "$OUT/run.log") 2>&1
+    trap 'note "the time is up"; conclude' TERM
+    trap conclude EXIT
+    (
+        trap 'kill $!' TERM
+        sleep "${KIT_SECONDS:-450}" &
+        wait $! && kill -TERM $$
+    ) >/dev/null 2>&1 &
+    watchdog=$!
+    find_tools
+    daemon_start
+    run
+    conclude
+}
