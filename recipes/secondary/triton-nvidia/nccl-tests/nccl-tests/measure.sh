@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # Runs one collective over all leased cards, one process, one thread. The table goes to the log and
-# table.txt, the tool's own JSON to an artifact, the figures of the largest size become metrics.
+# table.txt; the tool's own JSON has every size for the parser "nccl-tests"; the bandwidth at the
+# largest size is told on the log too, as the one figure of the run.
 # shellcheck source=/dev/null
 . "$CAIL_LIB/cuda.sh"
 
-# largest FILE: "BYTES TIME_US ALGBW BUSBW" of each half (out of place, in place) of the last row.
+# largest FILE: "BYTES ALGBW BUSBW" of the last row, out of place.
 largest() {
-    awk '$1 ~ /^[0-9]+$/ && NF >= 13 { row = $1 " out " $6 " " $7 " " $8 "\n" $1 " in " $10 " " $11 " " $12 }
-        END { if (row != "") print row }' "$1"
+    awk '$1 ~ /^[0-9]+$/ && NF >= 9 { row = $1 " " $7 " " $8 } END { if (row != "") print row }' "$1"
 }
 
 # no_env FILE: the tool writes its whole environment into the JSON; that is nobody's business.
@@ -30,15 +30,16 @@ json=$CAIL_ATTEMPT_DIR/raw.json
 "$program" -b "$min" -e "$max" -f "$(param factor 4)" -g "$gpus" -n "$(param iters 20)" \
     -w "$(param warmup 5)" -J "$json" 2>&1 | tee "$table"
 
-[[ ! -f $json ]] || no_env "$json" >"$CAIL_ARTIFACTS/nccl-tests.json"
-rm -f -- "$json"
-found=$(largest "$table")
-[[ -n $found ]] || die "the run printed no row of figures"
-while read -r bytes place time algbw busbw; do
-    tags=("param.collective=$(param collective all_reduce)" "param.bytes=$bytes" "param.gpus=$gpus"
-        "param.place=$place")
-    metric nccl-tests time "$time" us lower time "${tags[@]}"
-    metric nccl-tests algbw "$algbw" GB/s higher rate "${tags[@]}"
-    # Of one card alone it is 0 by definition: nothing crossed a bus.
-    ((gpus == 1)) || metric nccl-tests busbw "$busbw" GB/s higher rate "${tags[@]}"
-done <<<"$found"
+if [[ -f $json ]]; then
+    no_env "$json" >"$CAIL_RESULTS/nccl-tests.json"
+    cp -- "$CAIL_RESULTS/nccl-tests.json" "$CAIL_ARTIFACTS/nccl-tests.json"
+    rm -f -- "$json"
+fi
+read -r bytes algbw busbw < <(largest "$table") || die "the run printed no row of figures"
+tags=("param.collective=$(param collective all_reduce)" "param.bytes=$bytes" "param.gpus=$gpus")
+if ((gpus > 1)); then
+    metric nccl-tests busbw_largest "$busbw" GB/s higher rate "${tags[@]}"
+else
+    # The bus bandwidth of one card alone is 0 by definition: nothing crossed a bus.
+    metric nccl-tests algbw_largest "$algbw" GB/s higher rate "${tags[@]}"
+fi
