@@ -11,17 +11,24 @@ enum { PARSE_HEAD = 4096 }; /* detect sees no more of the input */
     int name##_parse(const char *p, size_t len, const char *benchmark, struct parse_out *out,      \
                      struct cail_err *err)
 
+PARSE_FORMAT(bmf);
 PARSE_FORMAT(criterion);
 PARSE_FORMAT(cutlass);
+PARSE_FORMAT(firecracker);
 PARSE_FORMAT(ftime_trace);
 PARSE_FORMAT(gbench);
+PARSE_FORMAT(github_benchmark);
+PARSE_FORMAT(go_bench);
 PARSE_FORMAT(hyperfine);
 PARSE_FORMAT(libtest);
 PARSE_FORMAT(lit);
 PARSE_FORMAT(mlir_timing);
 PARSE_FORMAT(nccl_tests);
 PARSE_FORMAT(ninja_log);
+PARSE_FORMAT(nvbench);
+PARSE_FORMAT(perf_stat);
 PARSE_FORMAT(plain);
+PARSE_FORMAT(pytest_benchmark);
 PARSE_FORMAT(time_passes);
 
 #endif

@@ -12,21 +12,38 @@
 #include "base/near.h"
 #include "base/utf8.h"
 #include "parse/formats.h"
-#include "parse/rows.h"
-#include "parse/stream.h"
+#include "parse/reader.h"
 
 enum { PLAIN_PARAMS_MAX = 64 };
 
 static const char *const members[] = {"name",   "unit",        "value",  "samples",  "better",
                                       "params", "metric_kind", "status", "benchmark"};
 
+/* Whether the first member of the first object is one of ours: other formats have names and values
+ * further down. */
+static bool begins_like_ours(const char *p, size_t len)
+{
+    const char *end = p + len, *at = p;
+    while (at < end && memchr(" \t\r\n[{", *at, 6))
+        at++;
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        size_t n = strlen(members[i]);
+        if ((size_t)(end - at) > n + 2 && at[0] == '"' && memcmp(at + 1, members[i], n) == 0 &&
+            at[n + 1] == '"')
+            return true;
+    }
+    return false;
+}
+
+/* "range" and "extra" are github-action-benchmark's, which knows no "better". */
 bool plain_detect(const char *p, size_t len)
 {
-    size_t at = 0;
-    while (at < len && memchr(" \t\r\n", p[at], 4))
-        at++;
-    return at < len && (p[at] == '{' || p[at] == '[') && parse_has(p, len, "\"name\"") &&
-           (parse_has(p, len, "\"value\"") || parse_has(p, len, "\"samples\""));
+    char first = parse_first(p, len);
+    return (first == '{' || first == '[') && begins_like_ours(p, len) &&
+           parse_key(p, len, "name") &&
+           (parse_key(p, len, "value") || parse_key(p, len, "samples")) &&
+           (parse_key(p, len, "better") ||
+            (!parse_key(p, len, "range") && !parse_key(p, len, "extra")));
 }
 
 static int check_members(const struct parse_stream *s, const json_t *v, struct cail_err *err)

@@ -177,8 +177,8 @@ static int put_list(struct parse_in *in, const json_t *list, const char *benchma
     double *samples = NULL;
     size_t n = 0;
     int rc = parse_samples_of(in, list, 1, &samples, &n);
-    if (!rc && n)
-        rc = parse_put(in, benchmark, params, m, status, samples, n);
+    if (!rc) /* nothing measured is a row as well */
+        rc = parse_put(in, benchmark, params, m, n ? status : RESULT_NAN, samples, n);
     free(samples);
     return rc;
 }

@@ -183,6 +183,7 @@ static void enter(struct parse_stream *s, char bracket)
     s->open[s->depth].first = true;
     s->open[s->depth].path_len = strlen(s->path);
     s->depth++;
+    s->opened++;
     s->at++;
 }
 

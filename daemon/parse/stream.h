@@ -23,6 +23,7 @@ struct parse_stream { /* starts as {.p, .len} */
      * a top array always is. */
     const char *const *spread;
     char path[128]; /* of the value that was given last: "tests[]"; too long ends in '?' */
+    int64_t opened; /* how many containers were spread so far: tells one element from the next */
     int depth;      /* of open */
     struct {
         char close;
