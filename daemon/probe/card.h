@@ -1,6 +1,6 @@
-/* One physical card and its MIG devices: who they are, and what they say at one moment. These functions
- * call the library and keep no state beyond the structs they are given; whoever calls them may hang in
- * the driver, so each card has a thread of its own (worker.c). */
+/* One physical card and its MIG devices: who they are, and what they say at one moment. These
+ * functions call the library and keep no state beyond the structs they are given; whoever calls
+ * them may hang in the driver, so each card has a thread of its own (worker.c). */
 #ifndef PROBE_CARD_H
 #define PROBE_CARD_H
 
@@ -46,7 +46,8 @@ bool card_is_gone(nvml_ret ret);
 /* Everything that hello says of the card at this index. ret_facts is filled on NV_OK alone. */
 nvml_ret card_read(uint32_t index, struct card_facts *ret_facts);
 
-/* One sample of u as one line (with its line end) in *out. Not NV_OK: the card is gone, *out is empty. */
+/* One sample of u as one line (with its line end) in *out. Not NV_OK: the card is gone, *out is
+ * empty. */
 nvml_ret sample_line(struct unit *u, struct str *out);
 
 /* "procs":[...] or null. false = the driver does not tell. */

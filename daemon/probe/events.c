@@ -1,5 +1,5 @@
-/* Xid errors as the driver reports them. Waits in a thread of its own; a driver without events costs
- * nothing but these lines. */
+/* Xid errors as the driver reports them. Waits in a thread of its own; a driver without events
+ * costs nothing but these lines. */
 #include <string.h>
 #include <time.h>
 

@@ -1,6 +1,6 @@
-/* Which cards there are. Opens the library, says hello, says it again when something changed, and starts
- * the library again when a card that was lost answers others: handles of a card that was reset, and
- * indexes, are only found anew so. */
+/* Which cards there are. Opens the library, says hello, says it again when something changed, and
+ * starts the library again when a card that was lost answers others: handles of a card that was
+ * reset, and indexes, are only found anew so. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,16 +18,16 @@ struct inventory {
     int64_t scan_at_us, dirty_at_us;
     struct scout scout;
     char driver[TEXT_LEN], nvml[TEXT_LEN];
-    int cuda; /* -1 = not told */
-    char reason[REASON_LEN]; /* why there is no card */
-    unsigned most;           /* cards that a hello ever had */
-    struct str last;         /* the last hello or nothing */
+    int cuda;                       /* -1 = not told */
+    char reason[REASON_LEN];        /* why there is no card */
+    unsigned most;                  /* cards that a hello ever had */
+    struct str last;                /* the last hello or nothing */
     uint64_t told[PROBE_CARDS_MAX]; /* versions of the facts in the last hello */
 };
 
-/* The kernel's number for the first pid namespace (PROC_PID_INIT_INO). In another one, processes of the
- * host and of other containers are missing from the driver's lists, or are numbers that mean nothing
- * here. */
+/* The kernel's number for the first pid namespace (PROC_PID_INIT_INO). In another one, processes of
+ * the host and of other containers are missing from the driver's lists, or are numbers that mean
+ * nothing here. */
 static bool sees_all_processes(void)
 {
     struct stat st;

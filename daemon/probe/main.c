@@ -1,6 +1,6 @@
-/* cail-probe [--nvml PATH]: what the NVIDIA cards of this machine say, one JSON object a line on standard
- * output; the daemon's header gpu/probe_lines.h is the contract. A process of its own so that a driver
- * that hangs, hangs this and not the daemon.
+/* cail-probe [--nvml PATH]: what the NVIDIA cards of this machine say, one JSON object a line on
+ * standard output; the daemon's header gpu/probe_lines.h is the contract. A process of its own so
+ * that a driver that hangs, hangs this and not the daemon.
  *
  * This thread never calls the driver's library (probe.h says who does). */
 #include <errno.h>

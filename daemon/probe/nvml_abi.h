@@ -1,6 +1,6 @@
-/* The part of NVML's binary interface that the probe uses, declared anew: the vendor's header is in no free
- * distribution. Layouts are held by the assertions below; names, numbers and sizes are those of NVML 11 to
- * 13 and never change for a name that ends in _vN.
+/* The part of NVML's binary interface that the probe uses, declared anew: the vendor's header is in
+ * no free distribution. Layouts are held by the assertions below; names, numbers and sizes are
+ * those of NVML 11 to 13 and never change for a name that ends in _vN.
  *
  * A symbol that is not required may be absent from an older driver: call through NVML(), which then
  * answers NV_NOFUNC, and say null, never 0. */

@@ -39,7 +39,8 @@ static void *open_first(char *why, size_t size)
 static const char *resolve(void *h, struct nvml_api *api)
 {
     const char *missing = NULL;
-    /* A function's address from dlsym is a void *; POSIX has the two the same size, ISO C has no cast. */
+    /* A function's address from dlsym is a void *; POSIX has the two the same size, ISO C has no
+     * cast. */
 #define X(required, name, args)                                                                    \
     do {                                                                                           \
         void *found = dlsym(h, "nvml" #name);                                                      \

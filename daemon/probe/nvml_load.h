@@ -7,10 +7,10 @@
 
 #include "probe/nvml_abi.h"
 
-/* Opens path, or (NULL) what the loader finds, WSL2's folder, the container toolkit's; fills `nvml`. Whole or
- * not at all. false: why[] says it in one sentence. */
+/* Opens path, or (NULL) what the loader finds, WSL2's folder, the container toolkit's; fills
+ * `nvml`. Whole or not at all. false: why[] says it in one sentence. */
 bool nvml_load(const char *path, char *why, size_t size);
-void nvml_unload(void); /* nothing loaded is fine */
+void nvml_unload(void);         /* nothing loaded is fine */
 const char *nvml_library(void); /* the file that was opened; "" = none */
 /* A short text for people; never NULL. */
 const char *nvml_text(nvml_ret ret);

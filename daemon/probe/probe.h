@@ -1,15 +1,15 @@
 /* The probe's threads and what they share.
  *
- *   main       reads commands, never calls the library, so end of input ends the probe whatever hangs
- *   inventory  opens the library, counts cards, says hello or none, starts the library again after a loss
- *   worker     one per card: its facts and samples; a call that hangs, hangs this card's evidence alone
- *   events     waits for Xid errors
+ *   main       reads commands, never calls the library, so end of input ends the probe whatever
+ * hangs inventory  opens the library, counts cards, says hello or none, starts the library again
+ * after a loss worker     one per card: its facts and samples; a call that hangs, hangs this card's
+ * evidence alone events     waits for Xid errors
  *
- * One lock guards struct probe and every struct card; nobody calls the library or writes output while
- * holding it. Threads that call the library do so between probe_enter and probe_leave: that is the gate
- * which inventory closes, waits empty, and only then shuts the library down and starts it again. A thread
- * stuck inside keeps the gate from emptying; then nothing is started again until it comes out.
- * A hang of the whole library is seen by the parent as silence. */
+ * One lock guards struct probe and every struct card; nobody calls the library or writes output
+ * while holding it. Threads that call the library do so between probe_enter and probe_leave: that
+ * is the gate which inventory closes, waits empty, and only then shuts the library down and starts
+ * it again. A thread stuck inside keeps the gate from emptying; then nothing is started again until
+ * it comes out. A hang of the whole library is seen by the parent as silence. */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
 
@@ -35,11 +35,11 @@ struct card {
     uint32_t index;
     bool has_thread;
     enum card_state state;
-    nvml_ret error;      /* CARD_LOST: why */
-    bool recheck;        /* inventory wants its facts read again */
-    uint64_t generation; /* of the library's start that the handles belong to */
-    uint64_t version;    /* of facts */
-    int64_t inside_us;   /* since when its worker is in the library, 0 = it is not */
+    nvml_ret error;          /* CARD_LOST: why */
+    bool recheck;            /* inventory wants its facts read again */
+    uint64_t generation;     /* of the library's start that the handles belong to */
+    uint64_t version;        /* of facts */
+    int64_t inside_us;       /* since when its worker is in the library, 0 = it is not */
     struct card_facts facts; /* the worker writes them under the lock; it may read them without */
 };
 
@@ -67,8 +67,8 @@ struct probe {
 };
 
 void probe_init(struct probe *p);
-/* Waits while the gate is closed. false = the library was started again since `generation` (0 = any start
- * will do): handles are stale, the caller is not inside. c: whose worker it is, or NULL. */
+/* Waits while the gate is closed. false = the library was started again since `generation` (0 = any
+ * start will do): handles are stale, the caller is not inside. c: whose worker it is, or NULL. */
 bool probe_enter(struct probe *p, struct card *c, uint64_t generation) NODISCARD;
 void probe_leave(struct probe *p, struct card *c);
 void probe_lock(struct probe *p);
@@ -81,14 +81,15 @@ void probe_set_rate(struct probe *p, const char *uuid, int hz);
 NORETURN void probe_die(const char *what);
 void probe_start_thread(void *(*run)(void *), void *arg);
 
-/* One line, whole, in one write(2); lines of several threads never mix. The reader gone = our end. */
+/* One line, whole, in one write(2); lines of several threads never mix. The reader gone = our end.
+ */
 void emit(const struct str *line);
 void emit_lost(const char *uuid, nvml_ret error);
 void emit_none(const char *reason);
 
-/* Who answers in a fresh start of the library, asked in a process of its own: starting it anew in this one
- * costs every card a gap, and may hang on the one that is lost. Appends "UUID\n" of each card; nothing when
- * the scout came to no end in limit_us or an earlier one still hangs. */
+/* Who answers in a fresh start of the library, asked in a process of its own: starting it anew in
+ * this one costs every card a gap, and may hang on the one that is lost. Appends "UUID\n" of each
+ * card; nothing when the scout came to no end in limit_us or an earlier one still hangs. */
 struct scout {
     pid_t pid; /* of one that did not end; 0 = none */
 };

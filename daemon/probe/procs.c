@@ -1,8 +1,8 @@
 /* Which processes use a card.
  *
- * The trap: drivers 535.43 to 535.86 wrote entries of 32 bytes under names whose entries have 24 before
- * and after. So the buffer has room for the larger, is filled with a pattern, and how far the driver wrote
- * says which it was. */
+ * The trap: drivers 535.43 to 535.86 wrote entries of 32 bytes under names whose entries have 24
+ * before and after. So the buffer has room for the larger, is filled with a pattern, and how far
+ * the driver wrote says which it was. */
 #include <stdlib.h>
 #include <string.h>
 

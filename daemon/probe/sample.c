@@ -42,12 +42,9 @@ static void tell_health(const struct card_health *h, struct jw *w)
         const char *key;
         bool flag;
     } rows[] = {
-        {PCIE_GEN, "pcie_gen", false},
-        {PCIE_WIDTH, "pcie_width", false},
-        {ECC_CORRECTED, "ecc_corrected", false},
-        {ECC_UNCORRECTED, "ecc_uncorrected", false},
-        {REMAP_PENDING, "remap_pending", true},
-        {REMAP_FAILED, "remap_failed", true},
+        {PCIE_GEN, "pcie_gen", false},           {PCIE_WIDTH, "pcie_width", false},
+        {ECC_CORRECTED, "ecc_corrected", false}, {ECC_UNCORRECTED, "ecc_uncorrected", false},
+        {REMAP_PENDING, "remap_pending", true},  {REMAP_FAILED, "remap_failed", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         nvml_ret ret = h->told[rows[i].which] ? NV_OK : NV_NOTSUP;
@@ -59,8 +56,8 @@ static void tell_health(const struct card_health *h, struct jw *w)
     }
 }
 
-/* The call every library has, so its answer also says whether the card is there. Version 2 tells the
- * driver's own share apart, which on an H100 is 480 MiB of "used". */
+/* The call every library has, so its answer also says whether the card is there. Version 2 tells
+ * the driver's own share apart, which on an H100 is 480 MiB of "used". */
 static nvml_ret tell_memory(nvml_dev d, struct jw *w)
 {
     struct nvml_memory2 two = {.version = NV_MEMORY2_VERSION};

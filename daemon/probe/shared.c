@@ -15,7 +15,8 @@ NORETURN void probe_die(const char *what)
 
 void probe_init(struct probe *p)
 {
-    *p = (struct probe){.scan_us = 30000000, .retry_us = 30000000, .settle_us = 3000000, .hz_all = 1};
+    *p = (struct probe){
+        .scan_us = 30000000, .retry_us = 30000000, .settle_us = 3000000, .hz_all = 1};
     pthread_condattr_t attr;
     if (pthread_mutex_init(&p->lock, NULL) || pthread_condattr_init(&attr) ||
         pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) || pthread_cond_init(&p->changed, &attr))

@@ -2,10 +2,10 @@
  * samples is missed. Drivers move them in steps of about 100 ms.
  *
  * Two roads, both in nanoseconds:
- * - field values. 74 and 76 (power, sync boost) are old; 75 is the older name of the software thermal
- *   counter. The three slowdown counters came with 570, and NOT at one place: some branches have them at
- *   251 to 253, others at 269 to 271, where the former are settings of power smoothing. A counter is a
- *   64-bit value, a setting is not, and that is how the place is found.
+ * - field values. 74 and 76 (power, sync boost) are old; 75 is the older name of the software
+ * thermal counter. The three slowdown counters came with 570, and NOT at one place: some branches
+ * have them at 251 to 253, others at 269 to 271, where the former are settings of power smoothing.
+ * A counter is a 64-bit value, a setting is not, and that is how the place is found.
  * - nvmlDeviceGetViolationStatus by policy, deprecated, for drivers without those fields. */
 #include "base/attr.h"
 #include "probe/card.h"

@@ -13,7 +13,8 @@ struct worker {
     struct str line;
 };
 
-/* Lock held. A rate that went up takes effect at once: the next sample is one period away at most. */
+/* Lock held. A rate that went up takes effect at once: the next sample is one period away at most.
+ */
 static int64_t earliest_due(struct worker *k, int64_t now_us)
 {
     int64_t first_us = INT64_MAX;
@@ -43,7 +44,8 @@ static enum task next_task(struct worker *k, int64_t now_us, int64_t *ret_until_
     return *ret_until_us <= now_us ? TASK_SAMPLE : TASK_WAIT;
 }
 
-/* Lock held. Timetables go on for a device that is still there; what is cached is kept with them. */
+/* Lock held. Timetables go on for a device that is still there; what is cached is kept with them.
+ */
 static void keep_timetable(const struct card_facts *old, struct card_facts *fresh)
 {
     for (unsigned i = 0; i < fresh->n_units; i++) {

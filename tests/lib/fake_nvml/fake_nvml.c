@@ -196,12 +196,11 @@ nvml_ret nvmlDeviceGetHandleByIndex_v2(uint32_t index, nvml_dev *d)
         return leave(NV_OK);                                                                       \
     }
 #define TEXT(name, what)                                                                           \
-    CALL1(name, #what, (nvml_dev d, char *text, uint32_t size),                                    \
-          snprintf(text, size, "%s", c->what))
+    CALL1(name, #what, (nvml_dev d, char *text, uint32_t size), snprintf(text, size, "%s", c->what))
 #define UINT(name, what)                                                                           \
-    CALL1(name, #what, (nvml_dev d, uint32_t *value), *value = (uint32_t)c->what)
+    CALL1(name, #what, (nvml_dev d, uint32_t * value), *value = (uint32_t)c->what)
 #define ULONG(name, what)                                                                          \
-    CALL1(name, #what, (nvml_dev d, uint64_t *value), *value = (uint64_t)c->what)
+    CALL1(name, #what, (nvml_dev d, uint64_t * value), *value = (uint64_t)c->what)
 
 TEXT(nvmlDeviceGetUUID, uuid)
 TEXT(nvmlDeviceGetName, name)
@@ -416,8 +415,8 @@ static bool next_event(const struct fake_state *s, struct nvml_event *event)
         if (!c || c->xid_seq <= at_init[i]->seen_seq)
             continue;
         at_init[i]->seen_seq = c->xid_seq;
-        *event = (struct nvml_event){at_init[i], NV_EVENT_XID, (uint64_t)c->xid, UINT32_MAX,
-                                     UINT32_MAX};
+        *event =
+            (struct nvml_event){at_init[i], NV_EVENT_XID, (uint64_t)c->xid, UINT32_MAX, UINT32_MAX};
         return true;
     }
     return false;

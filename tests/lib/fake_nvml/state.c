@@ -15,7 +15,7 @@ static const struct fake_card idle = {
 #define X(name, value) .name = value,
     FAKE_NUMBERS(X) FAKE_TEXTS(X)
 #undef X
-    .parent = -1,
+        .parent = -1,
 };
 
 static void copy(char *to, size_t size, const char *from)
@@ -100,7 +100,8 @@ static void begin_card(bool mig)
     copy(c->no, sizeof c->no,
          " minor power_limit_mw sm_max_mhz mem_max_mhz ecc persistence compute_mode display "
          "pcie_gen_max pcie_width_max pcie_gen pcie_width sm_mhz mem_mhz power_mw temp_c util_pct "
-         "reasons pstate energy_mj ecc_corrected ecc_uncorrected remap_pending slowed events vbios ");
+         "reasons pstate energy_mj ecc_corrected ecc_uncorrected remap_pending slowed events "
+         "vbios ");
 }
 
 static void read_line(char *line)
