@@ -12,11 +12,12 @@ enum complete {
     COMPLETE_JOB,
     COMPLETE_GROUP,
     COMPLETE_RECIPE,
+    COMPLETE_GPU,
     COMPLETE_RUNNABLE, /* a recipe or a file */
     COMPLETE_FILE,
     COMPLETE_VERB,
     COMPLETE_STATE,
-    COMPLETE_WORDS, /* those of the verb's `words` */
+    COMPLETE_WORDS, /* those of the verb's `words` alone */
 };
 
 struct opt {

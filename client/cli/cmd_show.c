@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fmt.h"
+#include "gpu_words.h"
 #include "job_line.h"
 #include "results.h"
 #include "table.h"
@@ -40,8 +41,7 @@ static void add_object(struct table *t, const char *key, const json_t *object)
     struct cail_buf b = CAIL_BUF_INIT;
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)(const void *)object, name, v)
-    {
+    json_object_foreach((json_t *)(uintptr_t)(const void *)object, name, v) {
         char *text =
             json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
         if (!json_is_null(v))
@@ -65,6 +65,33 @@ static void add_time(struct table *t, const char *key, const char *at)
     free(text);
 }
 
+/* One row a flag: a row is cut at the terminal's edge. */
+static void add_flags(struct table *t, const char *key, const json_t *flags)
+{
+    for (size_t i = 0; i < json_array_size(flags); i++) {
+        const char *flag = json_string_value(json_array_get(flags, i));
+        const char *sentence = flag != NULL ? job_flag_sentence(flag) : NULL;
+        if (flag == NULL)
+            continue;
+        table_add(t, i == 0 ? key : "");
+        table_colour(t, "2");
+        table_addf(t, "%s%s%s", flag, sentence != NULL ? ": " : "",
+                   sentence != NULL ? sentence : "");
+        table_colour(t, "33");
+    }
+}
+
+/* What a job has to do with cards: which, whether they were honest, what it is flagged with. */
+static void add_gpus(const struct cli *cli, struct table *t, const json_t *job)
+{
+    char *uuids = job_gpus(job), *telemetry = job_telemetry(cli, job);
+    add_pair(t, "gpus", uuids);
+    add_pair(t, "telemetry", telemetry);
+    add_flags(t, "flags", json_object_get(job, "flags"));
+    free(uuids);
+    free(telemetry);
+}
+
 static void add_what(struct table *t, const json_t *job)
 {
     const char *script = js_text(job, "script");
@@ -84,11 +111,9 @@ static void add_what(struct table *t, const json_t *job)
     add_object(t, "labels", json_object_get(job, "labels"));
     add_object(t, "needs", json_object_get(job, "needs"));
     add_json(t, "after", json_object_get(job, "after"));
-    add_json(t, "gpus", json_object_get(job, "gpus"));
-    add_json(t, "flags", json_object_get(job, "flags"));
 }
 
-static void print_head(const json_t *job)
+static void print_head(const struct cli *cli, const json_t *job)
 {
     struct table t;
     char text[FMT_MAX];
@@ -111,6 +136,7 @@ static void print_head(const json_t *job)
         table_addf(&t, "g%" PRId64, js_int(job, "group", 0));
     }
     add_what(&t, job);
+    add_gpus(cli, &t, job);
     if (timeout_s > 0)
         add_pair(&t, "timeout", fmt_duration(timeout_s * 1000, text));
     add_pair(&t, "by", js_text(json_object_get(job, "submitter"), "user"));
@@ -167,7 +193,7 @@ static int show_one(struct cli *cli, int64_t id)
     int code = cli_get(cli, cail_path("/jobs/%" PRId64, id), &r, &done);
     if (done)
         return code;
-    print_head(r.json);
+    print_head(cli, r.json);
     print_attempts(json_object_get(r.json, "attempts"));
     if (json_array_size(json_object_get(r.json, "results")) > 0)
         term_puts(STDOUT_FILENO, "\n");
@@ -206,6 +232,22 @@ static void add_jobs(struct table *t, const json_t *jobs)
     char *text = cli_take(&b);
     table_add(t, text);
     free(text);
+}
+
+/* The daemon's why is about waiting and ending; what the cards did stands with the job. */
+static void print_gpus_of(const struct cli *cli, int64_t id)
+{
+    struct cail_reply r;
+    struct table t;
+    char *path = cail_path("/jobs/%" PRId64, id);
+    int rc = path != NULL ? cail_call(cli->c, "GET", path, NULL, &r) : CAIL_ENOMEM;
+    free(path);
+    if (rc != CAIL_OK)
+        return; /* why has answered: that counts */
+    table_init(&t, pair_columns, 2);
+    add_gpus(cli, &t, r.json);
+    table_print(&t, STDOUT_FILENO, term_width(), term.colour, false);
+    cail_reply_done(&r);
 }
 
 int cmd_why(struct cli *cli)
@@ -250,5 +292,6 @@ int cmd_why(struct cli *cli)
     }
     table_print(&t, STDOUT_FILENO, term_width(), term.colour, false);
     cail_reply_done(&r);
+    print_gpus_of(cli, id);
     return 0;
 }

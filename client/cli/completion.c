@@ -1,5 +1,5 @@
 /* Completion scripts out of the table of verbs. Ids and recipe names are asked of the daemon while
- * the user types, by the hidden words `cail completion jobs|groups|recipes`. */
+ * the user types, by the hidden words `cail completion jobs|groups|recipes|gpus`. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,8 @@ static const char *source(enum complete c)
     case COMPLETE_RECIPE:
     case COMPLETE_RUNNABLE:
         return "$(cail completion recipes 2>/dev/null)";
+    case COMPLETE_GPU:
+        return "$(cail completion gpus 2>/dev/null)";
     case COMPLETE_STATE:
         return states;
     case COMPLETE_VERB:
@@ -101,9 +103,8 @@ static void bash(struct cail_buf *b)
         add_pattern(b, v);
         cail_buf_addf(b, ")\n        verb=%s\n        options=\"", v->name);
         add_option_names(b, v);
-        cail_buf_addf(b, "\"\n        words=\"%s\"%s ;;\n",
-                      v->complete == COMPLETE_WORDS ? v->words : source(v->complete),
-                      v->complete == COMPLETE_RUNNABLE ? "; files=1" : "");
+        cail_buf_addf(b, "\"\n        words=\"%s %s\"%s ;;\n", v->words != NULL ? v->words : "",
+                      source(v->complete), v->complete == COMPLETE_RUNNABLE ? "; files=1" : "");
     }
     cail_buf_adds(b, "    esac\n    case \"$prev\" in --*)\n        case \"$verb:$prev\" in\n");
     for (const struct verb *v = verbs; v->name != NULL; v++)
@@ -156,13 +157,14 @@ static void fish(struct cail_buf *b)
     cail_buf_adds(b, "complete -c cail -f\n");
     for (const struct verb *v = verbs; v->name != NULL; v++) {
         const struct opt *tables[OPT_TABLES_MAX + 1];
-        const char *from = v->complete == COMPLETE_VERB    ? NULL
-                           : v->complete == COMPLETE_WORDS ? v->words
-                                                           : source(v->complete);
+        const char *from = v->complete == COMPLETE_VERB ? "" : source(v->complete);
         cail_buf_addf(b, "complete -c cail -n __fish_use_subcommand -a %s -d ", v->name);
         add_quoted(b, v->summary);
         cail_buf_addc(b, '\n');
-        if (from != NULL && from[0] != '\0')
+        if (v->words != NULL)
+            cail_buf_addf(b, "complete -c cail -n '__fish_seen_subcommand_from %s' -a '%s'\n",
+                          v->name, v->words);
+        if (from[0] != '\0')
             cail_buf_addf(b, "complete -c cail -n '__fish_seen_subcommand_from %s' -a '%s'%s\n",
                           v->name, from[0] == '$' ? from + 1 : from,
                           v->complete == COMPLETE_RUNNABLE ? " -F" : "");
@@ -214,6 +216,8 @@ int cmd_completion(struct cli *cli)
         return candidates(cli, "/jobs?limit=200", "jobs", "group");
     if (strcmp(word, "recipes") == 0)
         return candidates(cli, "/recipes", "recipes", "name");
+    if (strcmp(word, "gpus") == 0)
+        return candidates(cli, "/gpus", "gpus", "uuid");
     if (strcmp(word, "bash") == 0)
         bash(&b);
     else if (strcmp(word, "zsh") == 0)

@@ -147,10 +147,9 @@ static size_t last_shown(const struct table *t, const int width[])
     return last;
 }
 
-void table_print(struct table *t, int fd, int limit, bool colour, bool titles)
+void table_text(struct table *t, struct cail_buf *b, int limit, bool colour, bool titles)
 {
     int width[COLUMNS_MAX];
-    struct cail_buf b = CAIL_BUF_INIT;
     fit(t, titles, limit, width);
     size_t last = last_shown(t, width), rows = t->n_columns > 0 ? t->n_cells / t->n_columns : 0;
     for (size_t r = titles ? 0 : 1; r <= rows; r++) {
@@ -158,24 +157,30 @@ void table_print(struct table *t, int fd, int limit, bool colour, bool titles)
             if (width[i] < 0)
                 continue;
             const struct cell *cell = r > 0 ? &t->cells[(r - 1) * t->n_columns + i] : NULL;
-            put_cell(&b, cell != NULL ? cell->text : t->columns[i].title, width[i],
+            put_cell(b, cell != NULL ? cell->text : t->columns[i].title, width[i],
                      t->columns[i].right, i == last,
                      !colour        ? NULL
                      : cell != NULL ? cell->colour
                                     : "2");
             if (i != last)
-                cail_buf_addf(&b, "%*s", GAP, "");
+                cail_buf_addf(b, "%*s", GAP, "");
         }
-        while (b.len > 0 && b.p[b.len - 1] == ' ')
-            b.p[--b.len] = '\0';
-        cail_buf_addc(&b, '\n');
+        while (b->len > 0 && b->p[b->len - 1] == ' ')
+            b->p[--b->len] = '\0';
+        cail_buf_addc(b, '\n');
     }
-    if (b.len > 0)
-        term_write(fd, b.p, b.len);
-    cail_buf_done(&b);
     for (size_t i = 0; i < t->n_cells; i++)
         free(t->cells[i].text);
     free(t->cells);
     t->cells = NULL;
     t->n_cells = t->cap = 0;
+}
+
+void table_print(struct table *t, int fd, int limit, bool colour, bool titles)
+{
+    struct cail_buf b = CAIL_BUF_INIT;
+    table_text(t, &b, limit, colour, titles);
+    if (b.len > 0)
+        term_write(fd, b.p, b.len);
+    cail_buf_done(&b);
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../buf.h"
+
 struct column {
     const char *title;
     bool right; /* numbers */
@@ -32,6 +34,7 @@ void table_addf(struct table *t, const char *fmt, ...) __attribute__((format(pri
 /* Of the cell added last. */
 void table_colour(struct table *t, const char *sgr);
 /* width 0 = no limit; colour: may colours be used. Frees the table. */
+void table_text(struct table *t, struct cail_buf *out, int width, bool colour, bool titles);
 void table_print(struct table *t, int fd, int width, bool colour, bool titles);
 
 #endif

@@ -45,6 +45,12 @@ int term_width(void)
     return n > 0 && n < 10000 ? (int)n : width_of(STDOUT_FILENO);
 }
 
+int term_height(void)
+{
+    struct winsize ws;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_row > 0 ? ws.ws_row : 24;
+}
+
 int term_err_width(void)
 {
     int n = width_of(STDERR_FILENO);

@@ -22,6 +22,7 @@ extern struct term term; /* filled once by term_init */
 
 void term_init(void);
 int term_width(void);     /* columns of stdout's terminal; 0 = not a terminal: do not shorten */
+int term_height(void);    /* rows of stdout's terminal; 24 when it does not say */
 int term_err_width(void); /* the same of stderr, at least 20 */
 
 /* Columns that cleaned text takes. */

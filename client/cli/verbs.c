@@ -117,6 +117,24 @@ static const struct opt opts_cache[] = {
     {0},
 };
 
+static const struct opt opts_gpus[] = {
+    {"watch", 'w', NULL, "live, until Ctrl-C", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_gpu[] = {
+    {"gpus", 'g', "N", "exec: so many cards (default 1)", COMPLETE_NONE},
+    {"gpu-model", 0, "GLOB", "exec: only such cards, as in '*H100*'", COMPLETE_NONE},
+    {"gpu-memory", 0, "SIZE", "exec: least memory of each card", COMPLETE_NONE},
+    {"for", 0, "TIME", "exec: end the command after 30m, 2h (default 1h)", COMPLETE_NONE},
+    {"grace", 0, "TIME", "exec: between TERM and KILL then (default 10s)", COMPLETE_NONE},
+    {"priority", 0, "N", "exec: -100..100, higher is served first", COMPLETE_NONE},
+    {"name", 'n', "TEXT", "exec: what lists call it", COMPLETE_NONE},
+    {"now", 0, NULL, "exec: do not wait; 75 when no card is free", COMPLETE_NONE},
+    {"note", 0, "TEXT", "drain: why", COMPLETE_NONE},
+    {0},
+};
+
 static const char help_run[] =
     "  RECIPE         a recipe of `cail recipes`, with -p NAME=VALUE\n"
     "  ./script.sh    a file with a slash in its name, or an executable one; ARGs go to it\n"
@@ -293,6 +311,30 @@ const struct verb verbs[] = {
      NULL,
      {NULL},
      NULL,
+     false},
+    {"gpus",
+     "",
+     "",
+     "the cards: who has them, or why they are not free",
+     cmd_gpus,
+     COMPLETE_NONE,
+     NULL,
+     {opts_gpus},
+     NULL,
+     false},
+    {"gpu",
+     "",
+     "drain CARD... | undrain CARD... | exec -- CMD [ARG...]",
+     "take cards out of use, or lease them for a command in this terminal",
+     cmd_gpu,
+     COMPLETE_GPU,
+     "drain undrain exec",
+     {opts_gpu},
+     "  drain CARD     no job starts on it any more; what runs on it goes on\n"
+     "  undrain CARD   it takes jobs again\n"
+     "  exec -- CMD    wait for cards, run CMD here with them, give them back when it ends\n"
+     "A CARD is an index, a UUID or the beginning of one.\n"
+     "exec exits with the command's code; 75 not now, 130 Ctrl-C before it began.",
      false},
     {"cache",
      "",

@@ -14,7 +14,7 @@ struct verb {
     const char *summary;                       /* one line, for the list of verbs */
     int (*exec)(struct cli *cli);              /* returns the exit code */
     enum complete complete;                    /* of its words */
-    const char *words;                         /* COMPLETE_WORDS: separated by blanks; else NULL */
+    const char *words; /* that may come first, beside what `complete` offers; NULL = none */
     const struct opt *options[OPT_TABLES_MAX]; /* beside the common ones */
     const char *help;                          /* further lines for --help, NULL = none */
     bool offline;                              /* wants no struct cail */
@@ -55,6 +55,10 @@ int cmd_recipes(struct cli *cli);
 int cmd_queue(struct cli *cli);
 int cmd_cache(struct cli *cli);
 int cmd_version(struct cli *cli);
+/* cmd_gpus.c */
+int cmd_gpus(struct cli *cli);
+/* cmd_gpu.c */
+int cmd_gpu(struct cli *cli);
 /* cmd_doctor.c */
 int cmd_doctor(struct cli *cli);
 /* completion.c */

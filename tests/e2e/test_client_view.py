@@ -221,7 +221,7 @@ def test_every_verb_and_alias_has_help(cail):
 def test_the_contracts_verbs_and_aliases_are_there(cail):
     have = {v["name"]: v["aliases"].split() for v in verbs(cail)}
     for name in ("run submit ls show why log follow wait cancel retry hold release edit env recipes "
-                 "queue cache doctor version completion group help").split():
+                 "queue cache doctor version completion group help gpus gpu").split():
         assert name in have
     for alias, name in dict(add="submit", status="ls", logs="log", tail="follow", kill="cancel",
                             restart="retry", explain="why").items():
