@@ -17,18 +17,23 @@ PARSE_FORMAT(cutlass);
 PARSE_FORMAT(firecracker);
 PARSE_FORMAT(ftime_trace);
 PARSE_FORMAT(gbench);
+PARSE_FORMAT(genai_perf);
 PARSE_FORMAT(github_benchmark);
 PARSE_FORMAT(go_bench);
+PARSE_FORMAT(hlo_runner);
 PARSE_FORMAT(hyperfine);
+PARSE_FORMAT(junit);
 PARSE_FORMAT(libtest);
 PARSE_FORMAT(lit);
 PARSE_FORMAT(mlir_timing);
 PARSE_FORMAT(nccl_tests);
 PARSE_FORMAT(ninja_log);
 PARSE_FORMAT(nvbench);
+PARSE_FORMAT(perf_analyzer);
 PARSE_FORMAT(perf_stat);
 PARSE_FORMAT(plain);
 PARSE_FORMAT(pytest_benchmark);
 PARSE_FORMAT(time_passes);
+PARSE_FORMAT(trtllm_bench);
 
 #endif

@@ -30,6 +30,13 @@ const struct parser parsers[] = {
     {"github-benchmark", "github-action-benchmark: custom JSON and data.js",
      github_benchmark_detect, github_benchmark_parse},
     {"bmf", "Bencher Metric Format", bmf_detect, bmf_parse},
+    {"perf-analyzer", "Triton perf_analyzer: CSV, profile export and console", perf_analyzer_detect,
+     perf_analyzer_parse},
+    {"genai-perf", "genai-perf and AIPerf: JSON and CSV", genai_perf_detect, genai_perf_parse},
+    {"trtllm-bench", "trtllm-bench: --report_json and console", trtllm_bench_detect,
+     trtllm_bench_parse},
+    {"hlo-runner", "XLA hlo_runner_main and run_hlo_module", hlo_runner_detect, hlo_runner_parse},
+    {"junit", "JUnit XML: pytest, lit, ctest, gtest, nextest", junit_detect, junit_parse},
     {"plain", "{name, unit, value or samples, better}: one object, an array or one a line",
      plain_detect, plain_parse},
 };

@@ -85,7 +85,8 @@ int parse_put_check(struct parse_in *in, const char *test, const char *params,
                     enum result_status status, double seconds)
 {
     static const struct parse_metric elapsed = {NULL, "elapsed", "s", BETTER_LOWER, METRIC_TIME, 0};
-    bool known = !(seconds < 0);
+    /* A time that is NaN must not hide a failure behind status nan. */
+    bool known = status == RESULT_OK ? !(seconds < 0) : seconds >= 0 && isfinite(seconds);
     return parse_put(in, test, params, &elapsed, status, &seconds, known ? 1 : 0);
 }
 
