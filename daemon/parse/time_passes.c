@@ -64,7 +64,6 @@ static bool cell(struct parse_span *rest, double *ret)
 
 static int end(struct parse_in *in, struct report *r)
 {
-    CLEANUP(str_done) struct str params = STR_INIT;
     int rc = 0;
     for (size_t i = 0; !rc && i < r->rows.got.n; i++) {
         const struct result *row = &r->rows.got.result[i];
