@@ -61,7 +61,7 @@ static int execution(struct parse_in *in, struct run *r, struct parse_span rest)
 {
     struct parse_span path, repeat, after;
     double number, ns;
-    struct file *f;
+    struct file *f = NULL;
     if (!parse_after_last(rest, " repeat=", &path, &after) ||
         !parse_cut_to(&after, " duration=", &repeat) || !parse_span_number(repeat, &number) ||
         !parse_span_ends(after, "ns") ||
