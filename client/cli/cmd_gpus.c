@@ -10,6 +10,7 @@
 
 #include "attach.h"
 #include "fmt.h"
+#include "foreground.h"
 #include "gpu_words.h"
 #include "table.h"
 #include "term.h"
@@ -223,7 +224,7 @@ static int look(struct watch *w)
 static void suspend(const struct watch *w)
 {
     leave(w);
-    raise(SIGSTOP);
+    foreground_suspend();
     enter(w);
 }
 

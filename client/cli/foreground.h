@@ -34,7 +34,7 @@ void foreground_init(struct foreground *f);
 void foreground_done(struct foreground *f);
 /* The next signal that is waiting, 0 = none; for the time before there is a command. */
 int foreground_signal(struct foreground *f);
-/* Ctrl-Z before there is a command. */
+/* What Ctrl-Z does, where it is read from a signalfd. Returns when continued. */
 void foreground_suspend(void);
 /* False: no process to be had. argv ends with NULL; a command that cannot be executed ends with 126
  * or 127, as in a shell. */

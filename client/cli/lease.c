@@ -114,7 +114,8 @@ static int build_request(struct lease *l, json_t **ret)
     return 0;
 }
 
-/* --now: not even a request when it is plain that there are too few. */
+/* --now: not even a request when it is plain that too few are free. Without any card it is the
+ * daemon's to say that the request is impossible. */
 static int check_now(const struct lease *l, int64_t want)
 {
     struct cail_reply r;
@@ -125,7 +126,7 @@ static int check_now(const struct lease *l, int64_t want)
     const json_t *cards = json_object_get(r.json, "gpus");
     for (size_t i = 0; i < json_array_size(cards); i++)
         n_free += strcmp(gpu_state(json_array_get(cards, i)), "free") == 0;
-    if (n_free < want) {
+    if (json_array_size(cards) > 0 && n_free < want) {
         cli_say("%" PRId64 " of %zu GPUs %s free; %" PRId64 " wanted", n_free,
                 json_array_size(cards), n_free == 1 ? "is" : "are", want);
         for (size_t i = 0; i < json_array_size(cards); i++) {

@@ -141,6 +141,23 @@ def test_watch_without_a_daemon_is_125(tmp_path):
     assert Client(tmp_path, url="http://127.0.0.1:1").run("gpus", "-w").returncode == 125
 
 
+def test_watch_gives_the_shell_its_own_screen_on_ctrl_z(daemon, cail):
+    t = Terminal(["/bin/bash", "--norc", "--noprofile", "-i"], cail.home, 150,
+                 environment(cail.home, daemon.url, PS1="> "))
+    os.write(t.fd, b"%s gpus -w\n" % CAIL.encode())
+    t.expect(b"free")
+    os.write(t.fd, b"\x1a")
+    t.expect(b"Stopped")
+    assert t.seen.index(b"\x1b[?1049l") < t.seen.index(b"Stopped")
+    daemon.cards[0]["state"] = "drained"
+    os.write(t.fd, b"fg\n")
+    t.expect(b"drained")
+    t.ctrl_c()
+    os.write(t.fd, b"exit\n")
+    t.end()
+    assert t.seen.count(b"\x1b[?1049h") == t.seen.count(b"\x1b[?1049l") == 2
+
+
 # --- drain ---
 
 def takes_drains(daemon):
@@ -298,6 +315,14 @@ def test_exec_now_does_not_even_ask_when_too_few_are_free(daemon, cail):
     done = cail.run("gpu", "exec", "--now", "--gpus", "2", "--", "true")
     assert done.returncode == 75 and not daemon.seen("POST", "/jobs")
     assert b"1 of 2 GPUs is free; 2 wanted" in done.stderr and b"job 9 gemm (ada)" in done.stderr
+
+
+def test_exec_now_without_any_card_is_the_daemons_to_refuse(daemon, cail):
+    daemon.cards.clear()
+    daemon.routes["POST", "/jobs"] = lambda rq: problem(
+        422, "impossible", "This machine can never run that", "it has no GPU")
+    done = cail.run("gpu", "exec", "--now", "--", "true")
+    assert done.returncode == 64 and b"it has no GPU" in done.stderr
 
 
 def test_exec_now_gives_up_when_the_job_has_to_wait(daemon, cail):
