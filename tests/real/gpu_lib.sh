@@ -121,18 +121,19 @@ $1" '{script: $s, timeout_s: 300} | '"${2:-.}"
 field() { api GET "/jobs/${id[$1]}" | jq -r "$2"; }
 # reach NAME STATE SECONDS: wait until a job is in that state.
 reach() {
-    local i state=
-    for ((i = 0; i < $3 * 5; i++)); do
+    local state='' end=$((SECONDS + $3))
+    while ((id[$1] > 0 && SECONDS <= end)); do
         state=$(field "$1" .state)
         [[ ! $state =~ ^($2)$ ]] || return 0
         sleep 0.2
     done
-    note "job ${id[$1]} ($1) is $state, not $2, after $3 s"
+    note "job ${id[$1]} ($1) is ${state:-none}, not $2, after $3 s"
     return 1
 }
 # finish NAME SECONDS: wait for the end; keep the job, its log and what else there is of it.
 finish() {
     reach "$1" 'succeeded|failed|canceled|timed_out|lost|dep_failed' "$2"
+    ((id[$1] > 0)) || return 1
     [[ $(field "$1" .finished_at) != null ]] || api POST "/jobs/${id[$1]}/cancel" '{}' >/dev/null
     keep "job_$1" "/jobs/${id[$1]}"
     keep_text "log_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/log"
@@ -141,8 +142,8 @@ finish() {
 }
 # gpus_reach JQ SECONDS: wait until GET /gpus is so.
 gpus_reach() {
-    local i
-    for ((i = 0; i < $2 * 5; i++)); do
+    local end=$((SECONDS + $2))
+    while ((SECONDS <= end)); do
         ! api GET /gpus | jq -e "$1" >/dev/null 2>&1 || return 0
         sleep 0.2
     done
@@ -169,13 +170,25 @@ outsider_end() {
 
 # --- recipes ---
 
+# ended_well NAME: did the recipe? If not its documents make room for those of the program built elsewhere.
+ended_well() {
+    local d
+    [[ $(jq -r .state "$doc/job_$1.json" 2>/dev/null) != succeeded ]] || return 0
+    note "$1: the recipe failed; the program built elsewhere instead"
+    for d in job log telemetry; do
+        [[ ! -e $doc/${d}_$1.json ]] || mv "$doc/${d}_$1.json" "$doc/${d}_$1_recipe.json"
+    done
+    return 1
+}
+
 nccl_tests() { # NAME GPUS MAX_BYTES
     local bare=$kit/prebuilt/all_reduce_perf nccl=${NCCL_HOME:-${CUDA_HOME:-/usr/local/cuda}}
     submit "$1" "$(jq -n --arg s "$kit/src/nccl-tests.tar.xz" --argjson g "$2" --argjson max "$3" \
         '{recipe: "nccl-tests", params: {source: $s, max_bytes: $max}, needs: {gpus: $g}}')"
     reach "$1" 'running' 20
-    for _ in {1..300}; do
-        [[ $(field "$1" '.step.name') != build || $(field "$1" '.state') != running ]] || break
+    local end=$((SECONDS + 60))
+    while ((id[$1] > 0 && SECONDS <= end)); do
+        [[ $(field "$1" '"\(.step.name) \(.state)"') != 'build running' ]] || break
         [[ $(field "$1" .finished_at) == null ]] || break
         sleep 0.2
     done
@@ -184,9 +197,7 @@ nccl_tests() { # NAME GPUS MAX_BYTES
     finish "$1" 150
     keep "results_$1" "/jobs/${id[$1]}/results"
     keep_text "table_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/artifacts/table.txt"
-    [[ $(jq -r .state "$doc/job_$1.json") != succeeded ]] || return 0
-    note "$1: the recipe failed; the program built elsewhere instead"
-    for d in job log; do mv "$doc/${d}_$1.json" "$doc/${d}_$1_recipe.json"; done
+    ! ended_well "$1" || return 0
     submit "$1" "$(script "export LD_LIBRARY_PATH=$nccl/lib64:$nccl/lib:${CUDA_HOME:-/usr/local/cuda}/lib64:$libs
 export NCCL_NVLS_ENABLE=${NCCL_NVLS_ENABLE:-}
 $bare -b 1M -e $3 -f 4 -g $2" ".kind = \"benchmark\" | .needs.gpus = $2")"
@@ -200,9 +211,7 @@ gemm() { # NAME SIZE SECONDS
     keep "results_$1" "/jobs/${id[$1]}/results"
     keep "provenance_$1" "/jobs/${id[$1]}/provenance"
     keep_text "cail_why_$1" "$cail" why "${id[$1]}"
-    [[ $(jq -r .state "$doc/job_$1.json") != succeeded ]] || return 0
-    note "$1: the recipe failed; the program built elsewhere instead"
-    for d in job log telemetry; do mv "$doc/${d}_$1.json" "$doc/${d}_$1_recipe.json"; done
+    ! ended_well "$1" || return 0
     # About 700 and 20 TFLOP/s: enough iterations for some seconds.
     submit "$1" "$(script "$kit/prebuilt/gemm --m=$2 --n=$2 --k=$2 --iterations=$(($2 > 2000 ? 6000 : 300000))" \
         '.kind = "benchmark" | .needs.gpus = 1')"
