@@ -14,13 +14,17 @@ from lab import BIN, LIMIT_S, alive, processes_with, traced, until
 STRACE = shutil.which("strace")
 
 
+# The last system calls before the lock and before the claim.
+BEFORE_LOCK, BEFORE_CLAIM = "chdir", "flock"
+
+
 # --- cail-run stopped between two system calls ---
 
 class Stalling:
     """A daemon whose cail-run stops itself after the given system call, while `stall` exists."""
 
     def __init__(self, labs, call):
-        self.lab = labs()
+        self.lab, self.call = labs(), call
         self.flag = self.lab.folder / "stall"
         self.flag.touch()
         wrapper = self.lab.folder / "stalling-run"
@@ -32,20 +36,38 @@ class Stalling:
         self.lab.args += ["--set", "daemon.helper=%s" % wrapper]
         self.lab.start()
 
+    def is_past(self, pid):
+        """Has it made the call? strace stops it at others too, for a moment."""
+        with open("/proc/%d/stat" % pid) as f:
+            name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+        if name != "cail-run" or rest.split()[0] not in "tT":
+            return False
+        if self.call == BEFORE_LOCK:
+            return os.readlink("/proc/%d/cwd" % pid).startswith(str(self.lab.state / "attempts"))
+        with open("/proc/locks") as f:
+            return any(line.split()[1] == "FLOCK" and line.split()[4] == str(pid) for line in f)
+
     def stalled(self):
         """The pid of the one cail-run that stands still."""
         def one():
             for pid in processes_with(str(self.lab.state / "attempts")):
                 with contextlib.suppress(OSError):
-                    with open("/proc/%d/stat" % pid) as f:
-                        name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
-                    if name == "cail-run" and rest.split()[0] in "tT":
+                    if self.is_past(pid):
                         return pid
             return None
         return until(one, "a stalled cail-run")
 
-    def go_on(self, pid):
-        os.kill(pid, signal.SIGCONT)
+    def go_on(self, pid, job=1):
+        """Until it has claimed the attempt or found that it may not: a SIGCONT that comes before the
+        SIGSTOP is lost."""
+        claim = b" pid=%d " % pid
+        run = self.lab.attempt_dir(job) / "run"
+
+        def went_on():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+            return not alive(pid) or run.exists() and claim in run.read_bytes()
+        until(went_on, "cail-run to go on")
 
     def ledger(self):
         file = self.lab.work / "ledger"
@@ -53,7 +75,6 @@ class Stalling:
 
 
 WRITES = "echo x >> ledger"
-BEFORE_LOCK, BEFORE_CLAIM = "chdir", "flock"
 
 
 @traced
