@@ -32,8 +32,8 @@ bool lit_status(struct parse_span code, enum result_status *ret)
 }
 
 /* compile_time, exec_time, link_time in s; size and size..SECTION in bytes; others a count. In a
- * child of a microbenchmark ("x.test:BM_y") exec_time is in Google Benchmark's unit, which lit
- * does not write down: "ns" there is the test suite's habit, so no unit is claimed. */
+ * child of a microbenchmark ("x.test:BM_y") exec_time is in Google Benchmark's time_unit, which is
+ * not in the file, so no unit is claimed. */
 static int suite_metric(struct parse_in *in, const char *test, const char *key, double value,
                         enum result_status status)
 {

@@ -148,6 +148,20 @@ static void test_each_parser_has_cases(void **state)
     }
 }
 
+/* docs/RESULTS.md has a row for each. */
+static void test_each_parser_is_in_the_docs(void **state)
+{
+    (void)state;
+    CLEANUP(str_done) struct str docs = STR_INIT;
+    assert_int_equal(fsx_read(CAIL_SOURCE_DIR "/docs/RESULTS.md", 1 << 20, &docs, NULL), 0);
+    for (size_t i = 0; i < n_parsers; i++) {
+        char row[100];
+        snprintf(row, sizeof row, "\n| **%s** ", parsers[i].name);
+        if (!strstr(docs.p, row))
+            fail_msg("docs/RESULTS.md has no row for %s", parsers[i].name);
+    }
+}
+
 /* The text up to `at`, and the text with another byte there. */
 static void damage(const struct parser *p, struct str *input, size_t at)
 {
@@ -191,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_each_parser_has_cases),
+        cmocka_unit_test(test_each_parser_is_in_the_docs),
         cmocka_unit_test(test_damaged_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,8 @@ static const char log_text[] =
     "::cail metric name=wall value=10.5 unit=ms better=lower\r\n"
     "a ::cail metric name=inside value=1 of another line\n"
     "::cailmetric name=x value=1\n"
-    "::cail metric name=\"two words\" value=3 unit=\"GB/s\" better=higher benchmark=\"a \\\"b\\\"\"\n"
+    "::cail metric name=\"two words\" value=3 unit=\"GB/s\" better=higher benchmark=\"a "
+    "\\\"b\\\"\"\n"
     "::cail metric name=wall value=11.5 unit=ms better=lower param.b=2 param.a=\"x y\"\n"
     "::cail metric name=wall value=13.5 unit=ms better=lower param.a=\"x y\" param.b=2\n"
     "::cail metric name=size value=812 unit=bytes better=lower kind=exact\n"
@@ -182,8 +183,11 @@ static void test_take_then_add(void **state)
     (void)state;
     struct read r;
     memset(&r, 0, sizeof r);
-    struct result given = {.benchmark = mem_strdup("job"), .metric = mem_strdup("m"),
-                           .unit = mem_strdup(""), .better = BETTER_NEUTRAL, .kind = METRIC_COUNT};
+    struct result given = {.benchmark = mem_strdup("job"),
+                           .metric = mem_strdup("m"),
+                           .unit = mem_strdup(""),
+                           .better = BETTER_NEUTRAL,
+                           .kind = METRIC_COUNT};
     given.samples = mem_array(3, sizeof *given.samples); /* not a power of two */
     given.n_samples = 3;
     assert_int_equal(parse_out_take(&r.out, &given, NULL), 0);
@@ -199,9 +203,9 @@ static void test_take_then_add(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces_of_any_size),  cmocka_unit_test(test_bad_lines_are_counted),
+        cmocka_unit_test(test_pieces_of_any_size),     cmocka_unit_test(test_bad_lines_are_counted),
         cmocka_unit_test(test_long_lines_are_skipped), cmocka_unit_test(test_the_longest_line),
-        cmocka_unit_test(test_results_are_bounded), cmocka_unit_test(test_take_then_add),
+        cmocka_unit_test(test_results_are_bounded),    cmocka_unit_test(test_take_then_add),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,51 @@ static void test_a_huge_value_is_refused(void **state)
     parse_out_done(&out);
 }
 
+/* A document larger than that comes piece by piece: Google Benchmark's is one object. */
+static void test_a_huge_document_is_read_in_pieces(void **state)
+{
+    (void)state;
+    CLEANUP(str_done) struct str text = STR_INIT;
+    size_t n = 0;
+    str_adds(&text, "{\"context\":{\"num_cpus\":2},\"benchmarks\":[");
+    for (; text.len < (6u << 20); n++)
+        str_addf(&text,
+                 "%s{\"name\":\"b\",\"run_name\":\"b\",\"run_type\":\"iteration\",\"iterations\":"
+                 "100000000,\"real_time\":%zu,\"cpu_time\":1.0e+00,\"time_unit\":\"ns\"}",
+                 n ? "," : "", n);
+    str_adds(&text, "]}");
+    struct parse_out out = {.result = NULL};
+    assert_int_equal(parse_find("gbench")->parse(text.p, text.len, "b", &out, NULL), 0);
+    assert_int_equal(out.n, 2);
+    assert_int_equal(out.result[0].n_samples, (int)n);
+    text.p[text.len - 2] = '}'; /* the array is never closed */
+    struct cail_err err = {.code = E_OK};
+    struct parse_out none = {.result = NULL};
+    assert_int_equal(parse_find("gbench")->parse(text.p, text.len, "b", &none, &err), E_BAD_JSON);
+    assert_int_equal(none.n, 0);
+    assert_non_null(strstr(err.text, "',' or ']' expected"));
+    parse_out_done(&out);
+}
+
+/* What the tool writes beside its numbers stays out of every row. */
+static void test_secrets_are_dropped(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"version\":3,\"start_time\":\"x\",\"args\":[\"all_reduce_perf\"],"
+        "\"env\":[\"TOKEN=canary\"],\"results\":[{\"size\":8,\"type\":\"float\",\"redop\":\"sum\","
+        "\"root\":\"-1\",\"out_of_place\":{\"time\":1,\"alg_bw\":1,\"bus_bw\":1,\"nwrong\":0}}]}";
+    struct parse_out out = {.result = NULL};
+    assert_int_equal(parse_find("nccl-tests")->parse(text, sizeof text - 1, "b", &out, NULL), 0);
+    assert_int_equal(out.n, 3);
+    for (size_t i = 0; i < out.n; i++) {
+        assert_null(strstr(out.result[i].params, "canary"));
+        assert_null(strstr(out.result[i].benchmark, "canary"));
+        assert_null(strstr(out.result[i].metric, "canary"));
+    }
+    parse_out_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +139,8 @@ int main(void)
         cmocka_unit_test(test_too_many_changes_nothing),
         cmocka_unit_test(test_samples_are_bounded),
         cmocka_unit_test(test_a_huge_value_is_refused),
+        cmocka_unit_test(test_a_huge_document_is_read_in_pieces),
+        cmocka_unit_test(test_secrets_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
