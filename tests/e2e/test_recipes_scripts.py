@@ -182,15 +182,14 @@ def test_every_group_has_notes():
 
 def test_recipe_parameters_are_all_used_and_all_known():
     """A parameter nobody reads, or one that is read and not declared, is a slip of the pen."""
-    shared = (RECIPES / "lib" / "llvm.sh").read_text()
     for file in FILES:
-        text = "".join(p.read_text() for p in file.parent.glob("*.sh"))
-        if "llvm.sh" in text:
-            text += shared
+        own = "".join(p.read_text() for p in file.parent.glob("*.sh"))
+        shared = [lib for lib in ("llvm.sh", "cuda.sh") if lib in own]
+        text = own + "".join((RECIPES / "lib" / lib).read_text() for lib in shared)
         read = set(re.findall(r"\bparam ([a-z_]+)", text))
         declared = set(json.loads(file.read_text()).get("params", {}))
         assert declared <= read, file
-        if "llvm.sh" not in text:
+        if not shared:
             assert read <= declared, file
 
 

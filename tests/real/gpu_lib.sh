@@ -81,11 +81,13 @@ print(*u.find_spec("nvidia.nccl").submodule_search_locations)' 2>/dev/null)} && 
     note "nvidia-smi $smi, nvcc ${nvcc:-none}, CUDA_HOME ${CUDA_HOME:-}, NCCL_HOME ${NCCL_HOME:-}"
 }
 
+# KIT_DAEMON: more options for cail-d, as "--set gpu.nvml=/path/to/a/played/one".
 daemon_start() {
     rm -f "$work/port"
+    # shellcheck disable=SC2086
     env -u XDG_RUNTIME_DIR HOME="$work" "$kit/build/bin/cail-d" --listen 127.0.0.1:0 \
         --port-file "$work/port" --socket "$work/sock" --state-dir "$work/state" \
-        --build-root "$work/builds" --recipes "$kit/recipes" >/dev/null 2>>"$OUT/cail-d.log" &
+        --build-root "$work/builds" --recipes "$kit/recipes" ${KIT_DAEMON:-} >/dev/null 2>>"$OUT/cail-d.log" &
     daemon=$!
     local i
     for ((i = 0; i < 100; i++)); do
