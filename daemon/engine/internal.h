@@ -146,6 +146,7 @@ void pump_remove(struct engine *e, const char *folder);
 void pump_flush(struct engine *e); /* decide, then hand the batch over if the store is idle */
 void pump_drop(struct engine *e, struct pending *p); /* after a failed commit */
 void pump_start(struct engine *e);
+void pump_disk_full(struct engine *e); /* until loop.c finds space again */
 
 /* commands.c */
 /* The only way a job's state changes here: move, counts, row, event. */

@@ -247,7 +247,11 @@ int load_all(struct engine *e, struct cail_err *err)
         queue_named(e, "default");
         cards_table(e);
         place_all(e, &s);
+        struct store_stats stats;
+        store_stats(e->store, &stats);
         sched_set_paused(e->sched, e->paused || e->draining || e->disk_full);
+        if (stats.no_reserve)
+            pump_disk_full(e);
         e->dirty = true;
         e->loading = false;
     }

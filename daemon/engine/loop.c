@@ -50,8 +50,13 @@ static void on_check(uv_check_t *h)
 static void on_store(uv_async_t *h)
 {
     struct engine *e = h->data;
-    if (e->store)
-        store_poll(e->store);
+    struct store_stats stats;
+    if (!e->store)
+        return;
+    store_poll(e->store);
+    store_stats(e->store, &stats);
+    if (stats.waits_for_space && e->sched && !e->failed)
+        pump_disk_full(e); /* that batch waits; what comes now is refused at once */
 }
 
 static void on_sched_timer(uv_timer_t *h)

@@ -135,6 +135,15 @@ void pump_drop(struct engine *e, struct pending *p)
     p->last = NULL;
 }
 
+void pump_disk_full(struct engine *e)
+{
+    if (e->disk_full)
+        return;
+    e->disk_full = true;
+    sched_set_paused(e->sched, true);
+    log_error("the disk of %s is full: nothing new is taken or started", e->config.state_dir);
+}
+
 static void committed(void *arg, enum store_outcome outcome, const struct cail_err *err)
 {
     struct engine *e = arg;
@@ -145,11 +154,8 @@ static void committed(void *arg, enum store_outcome outcome, const struct cail_e
         log_error("a commit failed: %s", err->text);
         return;
     }
-    if (outcome == STORE_COMMITTED_DISK_FULL && !e->disk_full) {
-        e->disk_full = true;
-        sched_set_paused(e->sched, true);
-        log_error("the disk of %s is full: nothing new is taken or started", e->config.state_dir);
-    }
+    if (outcome == STORE_COMMITTED_DISK_FULL)
+        pump_disk_full(e);
     e->durable = e->flying.seq;
     let_all_out(e, &e->flying);
     e->listener.durable(e->listener.arg, e->durable);

@@ -134,7 +134,7 @@ int store_attach(struct store *s, struct cail_err *err)
         store_detach(s, false);
         return err_set(err, why.code, "cannot use '%s': %.300s", s->db_path, why.text);
     }
-    s->writer.has_reserve = folder_reserve_make(s->reserve_path, s->reserve_bytes);
+    store_set_reserve(s, folder_reserve_make(s->reserve_path, s->reserve_bytes));
     if (!s->writer.has_reserve)
         log_warn("store: no space for the reserve file '%s'", s->reserve_path);
     return 0;

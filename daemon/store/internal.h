@@ -85,6 +85,8 @@ struct store {
 int store_attach(struct store *s, struct cail_err *err) NODISCARD;
 /* checkpoint false: leave the WAL as it is (after a failure). */
 void store_detach(struct store *s, bool checkpoint);
+/* has_reserve, and what the statistics say of it. */
+void store_set_reserve(struct store *s, bool has);
 /* store_attach again on the writer thread, with the reader's connection closed, if the writer has
  * none. Called on the loop thread, which waits for it. */
 int store_reattach(struct store *s, struct cail_err *err) NODISCARD;

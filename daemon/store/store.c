@@ -134,6 +134,14 @@ const char *store_library_version(void)
     return sqlite3_libversion();
 }
 
+void store_set_reserve(struct store *s, bool has)
+{
+    s->writer.has_reserve = has;
+    pthread_mutex_lock(&s->mutex);
+    s->stats.no_reserve = !has;
+    pthread_mutex_unlock(&s->mutex);
+}
+
 void store_stats(struct store *s, struct store_stats *ret)
 {
     pthread_mutex_lock(&s->mutex);

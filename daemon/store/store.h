@@ -186,6 +186,7 @@ int store_read_old_attempts(struct store_reader *r, int64_t before_us, int32_t l
 struct store_stats {
     uint64_t batches, ops, failed, last_commit_us, max_commit_us, wal_bytes, checkpoints;
     bool waits_for_space; /* a batch is held up by a full disk */
+    bool no_reserve;      /* there was no space for the reserve file, or it was given up */
 };
 void store_stats(struct store *s, struct store_stats *ret);
 /* Version of SQLite as it is at run time; static. */

@@ -91,7 +91,7 @@ static bool give_up_reserve(struct store *s)
 {
     if (!s->writer.has_reserve || !folder_reserve_drop(s->reserve_path))
         return false;
-    s->writer.has_reserve = false;
+    store_set_reserve(s, false);
     log_error("store: the disk is full; gave up the reserve file");
     return true;
 }
@@ -199,7 +199,7 @@ static void reserve_run(struct store *s, struct task *t)
     struct reserve_task *r = (struct reserve_task *)t;
     /* Twice: to take all that is left would fill the disk by itself. */
     if (!s->writer.has_reserve && fsx_free_bytes(s->db_path) >= 2 * s->reserve_bytes)
-        s->writer.has_reserve = folder_reserve_make(s->reserve_path, s->reserve_bytes);
+        store_set_reserve(s, folder_reserve_make(s->reserve_path, s->reserve_bytes));
     r->back = s->writer.has_reserve;
 }
 
