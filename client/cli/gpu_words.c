@@ -58,6 +58,9 @@ char *gpu_who(const json_t *card)
     char age[FMT_MAX];
     const json_t *lease = json_object_get(card, "lease");
     const char *reason = js_text(card, "reason"), *since = js_text(lease, "since");
+    size_t n = strlen(gpu_state(card));
+    if (strncmp(reason, gpu_state(card), n) == 0 && strncmp(reason + n, ": ", 2) == 0)
+        reason += n + 2; /* the state stands beside it */
     if (json_is_object(lease)) {
         cail_buf_addf(&b, "job %" PRId64, js_int(lease, "job", 0));
         if (js_text(lease, "name")[0] != '\0')

@@ -412,8 +412,9 @@ static int on_wake_run(void *ctx)
 static void say_lease_ended(const json_t *job)
 {
     char *state = term_clean(js_text(job, "state")), *reason = term_clean(js_text(job, "reason"));
+    bool more = reason[0] != '\0' && strcmp(reason, state) != 0;
     cli_say("the lease of job %" PRId64 " has ended (%s%s%s); ending the command",
-            js_int(job, "id", 0), state, reason[0] != '\0' ? ": " : "", reason);
+            js_int(job, "id", 0), state, more ? ": " : "", more ? reason : "");
     free(state);
     free(reason);
 }
