@@ -125,8 +125,8 @@ static void next_step(struct engine *e, struct job *j, struct collected *c)
         run_pass_cached(e, j);
 }
 
-/* Its cail-run died before the claim, so it was no try. One that never comes up (not executable here,
- * no room for the claim) is given up instead of being started for ever. */
+/* Its cail-run died before the claim, so it was no try. One that never comes up (not executable
+ * here, no room for the claim) is given up instead of being started for ever. */
 static void start_again(struct engine *e, struct job *j)
 {
     if (++j->void_starts >= VOID_STARTS_MAX) {

@@ -33,12 +33,12 @@ struct tail {
     size_t n;
 };
 
-/* Does a line of bytes from..end begin with the word? All of them are read, however many they are: a
- * service says it once. */
+/* Does a line of bytes from..end begin with the word? All of them are read, however many they are:
+ * a service says it once. */
 static bool says_ready(int fd, int64_t from, int64_t end, char *buf)
 {
     static const char word[] = "::cail ready";
-    enum { BACK = sizeof word }; /* the word, and the line end before it, may have come in two parts */
+    enum { BACK = sizeof word }; /* the word and the line end before it may come in two parts */
     int64_t at = from > BACK ? from - BACK : 0;
     while (at < end) {
         ssize_t n = pread(fd, buf, LOOK_BYTES, at);

@@ -281,7 +281,7 @@ static struct task *next_task(struct store *s)
 void *writer_main(void *arg)
 {
     struct store *s = arg;
-    (void)pthread_setname_np(pthread_self(), "store-writer"); /* for who looks with ps -L or strace */
+    (void)pthread_setname_np(pthread_self(), "store-writer"); /* for ps -L and strace */
     for (;;) {
         struct task *t = next_task(s);
         if (t) {

@@ -164,8 +164,8 @@ def test_dependents_of_ended_jobs_after_a_restart(lab):
 def lost_one(lab, **request):
     """A running job with a child that left its session and its process group."""
     pids = lab.work / "pids"
-    job = lab.script("setsid sleep 600 & echo $! >> pids; (setsid sh -c 'sleep 600 & echo $! >> pids; "
-                     "echo >> ready' &) ; sleep 600", **request)
+    job = lab.script("setsid sleep 600 & echo $! >> pids; (setsid sh -c 'sleep 600 & echo $! >> "
+                     "pids; echo >> ready' &) ; sleep 600", **request)
     until(lambda: (lab.work / "ready").exists(), "its children")
     return job, [int(n) for n in pids.read_text().split()]
 
@@ -245,7 +245,8 @@ def test_an_unclaimed_attempt_of_this_boot_starts(lab):
     lab.kill9()
     (lab.work / "ledger").unlink()
     with lab.db() as db:
-        db.execute("update attempt set state = 'starting', ended_at_us = null, started_at_us = null")
+        db.execute("update attempt set state = 'starting', ended_at_us = null, "
+                   "started_at_us = null")
         db.execute("update job set state = 'running', finished_at_us = null")
     for file in lab.attempt_dir(job).iterdir():
         if file.is_file():

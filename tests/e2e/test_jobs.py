@@ -111,7 +111,8 @@ def test_steps_are_attempts_with_needs_of_their_own(kitchen):
     why = lab.read("/jobs/%d/why" % job)
     assert [c for c in why["constraints"] if c["name"] == "cpus" and c["jobs"] == [other]], why
     (lab.work / "other").touch()
-    until(lambda: lab.job(job)["state"] == "running" and lab.job(job)["step"]["index"] == 1, "step two")
+    until(lambda: (lambda d: d["state"] == "running" and d["step"]["index"] == 1)(lab.job(job)),
+          "step two")
     assert lab.read("/queue")["cpus"]["used"] == 4
     (lab.work / "gate").touch()
     end = lab.end_of(job)
@@ -202,7 +203,8 @@ def test_the_same_build_at_the_same_time_is_made_once(kitchen):
     why = lab.read("/jobs/%d/why" % second)
     assert str(first) in json.dumps(why), why
     entries = lab.read("/cache")["entries"]
-    assert [(e["state"], e["job"]) for e in entries] == [("building", first)] and entries[0]["pinned"]
+    assert [(e["state"], e["job"]) for e in entries] == [("building", first)]
+    assert entries[0]["pinned"]
     assert lab.do("/cache/prune", {"max_bytes": 0})["removed"] == []
     gate.touch()
     assert lab.end_of(first)["state"] == "succeeded"
@@ -325,7 +327,8 @@ def test_ready_is_a_line_of_its_own_wherever_it_stands(labs):
     loud = lab.script("yes loud | head -c 300000; echo ::cail ready; yes loud | head -c 300000; "
                       "sleep 600", kind="service")
     gate = lab.work / "half"
-    halves = lab.script("printf '::cail re'; %s; echo ady; sleep 600" % (WAIT % gate), kind="service")
+    halves = lab.script("printf '::cail re'; %s; echo ady; sleep 600" % (WAIT % gate),
+                        kind="service")
     users = {s: lab.command("true", after=[{"job": s, "when": "ready"}])
              for s in (never, loud, halves)}
     assert lab.end_of(users[loud])["state"] == "succeeded"

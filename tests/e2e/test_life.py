@@ -81,8 +81,9 @@ def test_a_taken_port_names_its_holder(labs):
     (["--set", "no.such=1"], "option"), (["--config", "/no/such/file"], "/no/such/file"),
 ])
 def test_bad_options(tmp_path, options, words):
-    done = subprocess.run([BIN / "cail-d", "--state-dir", tmp_path / "s", *options], timeout=LIMIT_S,
-                          capture_output=True, text=True, env={"HOME": str(tmp_path)})
+    done = subprocess.run([BIN / "cail-d", "--state-dir", tmp_path / "s", *options],
+                          capture_output=True, text=True, timeout=LIMIT_S,
+                          env={"HOME": str(tmp_path)})
     assert done.returncode == 78 and words in done.stderr
     assert not (tmp_path / "s").exists()
 

@@ -58,8 +58,8 @@ class Stalling:
         return until(one, "a stalled cail-run")
 
     def go_on(self, pid, job=1):
-        """Until it has claimed the attempt or found that it may not: a SIGCONT that comes before the
-        SIGSTOP is lost."""
+        """Until it has claimed the attempt or found that it may not: a SIGCONT that comes before
+        the SIGSTOP is lost."""
         claim = b" pid=%d " % pid
         run = self.lab.attempt_dir(job) / "run"
 
