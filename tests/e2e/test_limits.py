@@ -28,10 +28,12 @@ def calm(tmp_path_factory):
     """One paused daemon for all refusals: it must have stored nothing in the end."""
     from lab import ROOT, Lab
     lab = Lab(tmp_path_factory.mktemp("calm"), recipes=ROOT / "recipes").start()
-    lab.do("/queue/pause")
-    yield lab
-    assert lab.count() == 0
-    lab.close()
+    try:
+        lab.do("/queue/pause")
+        yield lab
+        assert lab.count() == 0
+    finally:
+        lab.close()
 
 
 def refused(lab, body, **headers):

@@ -109,9 +109,17 @@ class Lab(Daemon):
         finally:
             if self.process and self.process.poll() is None:
                 self.kill9()
-            for pid in processes_with(str(self.folder)):
+            self.kill_rest()
+
+    def kill_rest(self):
+        """Whoever is killed may just have started another one: until nobody is left."""
+        def none_left():
+            left = processes_with(str(self.folder))
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            return not left
+        until(none_left, "the test's processes to be gone")
 
     # --- requests ---
 
