@@ -22,12 +22,12 @@ repo() {
     printf '%s' "$url"
 }
 
-# pack REPO NAME PATH...: src/NAME.tar.xz of its HEAD. What the repository lacks outside PATH is told on
-# stderr and does not matter; that all of PATH is there, the build here shows.
+# pack REPO NAME PATH...: src/NAME.tar.gz of its HEAD (not every machine has xz). That git may miss blobs
+# outside PATH does not matter; that all of PATH is there, the build below shows.
 pack() {
     local repo=$1 name=$2
     shift 2
-    git -C "$repo" archive --format=tar --prefix="$name/" HEAD "$@" | xz -6 >"$kit/src/$name.tar.xz"
+    git -C "$repo" archive --format=tar --prefix="$name/" HEAD "$@" | gzip -9 >"$kit/src/$name.tar.gz"
 }
 
 programs() {
@@ -59,8 +59,8 @@ programs() {
 prebuilt() {
     local src=$build/src example=48_hopper_warp_specialized_gemm
     mkdir -p "$src" "$build/nccl-tests" "$kit/prebuilt"
-    tar -xf "$kit/src/nccl-tests.tar.xz" -C "$src"
-    tar -xf "$kit/src/cutlass.tar.xz" -C "$src"
+    tar -xf "$kit/src/nccl-tests.tar.gz" -C "$src"
+    tar -xf "$kit/src/cutlass.tar.gz" -C "$src"
     if [[ ! -x $build/nccl-tests/all_reduce_perf ]]; then
         make -s -C "$src/nccl-tests/src" "BUILDDIR=$build/nccl-tests" "CUDA_HOME=$cuda" "NCCL_HOME=$nccl" \
             "NVCC_GENCODE=-gencode=arch=compute_90,code=sm_90" "$build/nccl-tests/all_reduce_perf"

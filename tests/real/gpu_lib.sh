@@ -185,7 +185,7 @@ ended_well() {
 
 nccl_tests() { # NAME GPUS MAX_BYTES
     local bare=$kit/prebuilt/all_reduce_perf nccl=${NCCL_HOME:-${CUDA_HOME:-/usr/local/cuda}}
-    submit "$1" "$(jq -n --arg s "$kit/src/nccl-tests.tar.xz" --argjson g "$2" --argjson max "$3" \
+    submit "$1" "$(jq -n --arg s "$kit/src/nccl-tests.tar.gz" --argjson g "$2" --argjson max "$3" \
         '{recipe: "nccl-tests", params: {source: $s, max_bytes: $max}, needs: {gpus: $g}}')"
     reach "$1" 'running' 20
     local end=$((SECONDS + 60))
@@ -207,7 +207,7 @@ $bare -b 1M -e $3 -f 4 -g $2" ".kind = \"benchmark\" | .needs.gpus = $2")"
 }
 
 gemm() { # NAME SIZE SECONDS
-    submit "$1" "$(jq -n --arg s "$kit/src/cutlass.tar.xz" --argjson n "$2" --argjson t "$3" \
+    submit "$1" "$(jq -n --arg s "$kit/src/cutlass.tar.gz" --argjson n "$2" --argjson t "$3" \
         '{recipe: "cutlass-gemm", params: {source: $s, m: $n, n: $n, k: $n, seconds: $t, rounds: 2}}')"
     finish "$1" 180
     keep "results_$1" "/jobs/${id[$1]}/results"

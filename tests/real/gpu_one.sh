@@ -86,12 +86,14 @@ daemon_killed() {
 }
 
 run() {
-    gpus_reach '.gpus | length == 1 and .[0].state == "free"' 20
+    gpus_reach '.gpus | length == 1 and .[0].state == "free"' 20 ||
+        keep_text probe "$kit/build/bin/cail-probe" --list
     keep gpus_idle /gpus
     keep env /env
     keep version /version
     keep_text nvidia_smi "$smi" -q
     card=$(jq -r '.gpus[0].uuid // ""' "$doc/gpus_idle.json")
+    [[ -n $card ]] || { note "no card: $(jq -c . "$doc/gpus_idle.json")" && return; }
     sees_its_card
     second_waits
     outside_the_queue

@@ -60,11 +60,13 @@ daemon_killed() {
 }
 
 run() {
-    gpus_reach '.gpus | length == 2 and all(.state == "free")' 20
+    gpus_reach '.gpus | length == 2 and all(.state == "free")' 20 ||
+        keep_text probe "$kit/build/bin/cail-probe" --list
     keep gpus_idle /gpus
     keep_text nvidia_smi "$smi" -q
     keep_text topology "$smi" topo -m
     card=$(jq -r '.gpus[0].uuid // ""' "$doc/gpus_idle.json")
+    [[ -n $card ]] || { note "no card: $(jq -c . "$doc/gpus_idle.json")" && return; }
     submit no_such_model "$(script true '.needs.gpus = 1 | .needs.gpu_model = "*No Such Card*"')"
     side_by_side
     nccl_tests nccl 2 1073741824
