@@ -1,6 +1,6 @@
 /* Cards: the scheduler's table of them, evidence before a start, telemetry during the run, settling
- * after it. The lease comes first (a row, committed), then the check, then the start, so nothing can
- * slip in between; a card that fails the check gives its job back to the queue.
+ * after it. The lease comes first (a row, committed), then the check, then the start, so nothing
+ * can slip in between; a card that fails the check gives its job back to the queue.
  *
  * After an end the scheduler has the lease back at once, but the card stays unavailable until two
  * samples say that it is clean again, or is quarantined with the reason. */
@@ -244,6 +244,7 @@ void cards_run_free(struct run *r)
         free(r->uuids[i]);
     free(r->uuids);
     free(r->telemetry);
+    free(r->cards);
 }
 
 /* A lease that was open when the daemon stopped; before the runs are adopted. */
@@ -310,8 +311,7 @@ void cards_record(struct engine *e, struct run *r)
 {
     if (r->n_uuids && e->cards->gpu)
         gpu_record_start(e->cards->gpu, r->attempt_id, r->job->attempt->token,
-                         (const char *const *)r->uuids, r->n_uuids,
-                         r->job->kind == KIND_BENCHMARK);
+                         (const char *const *)r->uuids, r->n_uuids, r->job->kind == KIND_BENCHMARK);
 }
 
 static void settled(void *arg, bool ok, const char *reason)
@@ -329,6 +329,30 @@ static void settled(void *arg, bool ok, const char *reason)
         cards_table(e);
 }
 
+/* "driver", "cuda" and the cards as they are known, for the provenance. */
+static char *card_facts(struct engine *e, const struct run *r)
+{
+    struct str s = STR_INIT;
+    struct jw w = JW(&s);
+    const char *driver;
+    int32_t cuda;
+    gpu_versions(e->cards->gpu, &driver, &cuda);
+    jw_kstr(&w, "driver", driver);
+    jw_kint(&w, "cuda", cuda);
+    jw_key(&w, "cards");
+    jw_open(&w, '[');
+    for (size_t i = 0; i < r->n_uuids; i++) {
+        const struct gpu_card *card = gpu_find(e->cards->gpu, r->uuids[i]);
+        if (!card)
+            continue;
+        jw_open(&w, '{');
+        gpu_facts_json(card, &w);
+        jw_close(&w, '}');
+    }
+    jw_close(&w, ']');
+    return str_take(&s);
+}
+
 /* The attempt is over: telemetry is closed, its cards must show that they are clean. */
 void cards_ended(struct engine *e, struct run *r)
 {
@@ -337,6 +361,7 @@ void cards_ended(struct engine *e, struct run *r)
         return;
     struct gpu_verdict v = {.clean = true};
     r->telemetry = gpu_record_end(e->cards->gpu, r->attempt_id, &v);
+    r->cards = card_facts(e, r);
     if (!v.clean)
         j->flags |= JOB_FLAG_TAINTED;
     if (v.wrong_card)
@@ -358,10 +383,14 @@ void cards_ended(struct engine *e, struct run *r)
 
 /* --- questions and commands --- */
 
+size_t engine_cards(const struct engine *e, const struct gpu_card **ret)
+{
+    return e->cards->gpu ? gpu_cards(e->cards->gpu, ret) : 0;
+}
+
 bool cards_are_known(const struct engine *e)
 {
-    const struct gpu_card *cards;
-    return !e->cards->gpu || gpu_cards(e->cards->gpu, &cards) || *gpu_none_reason(e->cards->gpu);
+    return !e->cards->gpu || gpu_is_known(e->cards->gpu);
 }
 
 static void lease_json(struct engine *e, const struct gpu_card *card, struct jw *w)
@@ -378,13 +407,14 @@ static void lease_json(struct engine *e, const struct gpu_card *card, struct jw 
     struct job *j = holder ? engine_job(e, holder) : NULL;
     const struct card_note *note = note_of(e->cards, card->uuid);
     bool settling = note && note->settling;
-    jw_kstr(w, "state", holder              ? "leased"
-                        : card->drained     ? "drained"
-                        : settling          ? "settling"
-                        : card->quarantine[0] ? "quarantined"
-                        : card->reason[0]   ? "busy"
-                        : card->free_twice  ? "free"
-                                            : "unknown");
+    jw_kstr(w, "state",
+            holder                ? "leased"
+            : card->drained       ? "drained"
+            : settling            ? "settling"
+            : card->quarantine[0] ? "quarantined"
+            : card->reason[0]     ? "busy"
+            : card->free_twice    ? "free"
+                                  : "unknown");
     jw_kstr(w, "reason", *reason && !holder ? reason : NULL);
     jw_key(w, "lease");
     if (!j) {
@@ -415,11 +445,10 @@ void engine_gpus_json(struct engine *e, struct str *out)
         jw_int(&w, cuda);
     else
         jw_null(&w);
-    jw_kstr(&w, "reason", n                ? NULL
-                          : !e->cards->gpu ? "GPUs are not looked for (daemon.probe is not set)"
-                          : *gpu_none_reason(e->cards->gpu)
-                              ? gpu_none_reason(e->cards->gpu)
-                              : "the probe has not answered yet");
+    jw_kstr(&w, "reason",
+            n                ? NULL
+            : !e->cards->gpu ? "GPUs are not looked for (gpu.probe is not set)"
+                             : gpu_none_reason(e->cards->gpu));
     jw_key(&w, "gpus");
     jw_open(&w, '[');
     for (size_t i = 0; i < n; i++) {

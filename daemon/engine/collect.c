@@ -45,6 +45,7 @@ struct collection {
     size_t n_declared;
     int64_t log_bytes;
     char *telemetry; /* of its cards, NULL = none */
+    char *cards;     /* members: driver and cards, NULL = none */
     struct collected *out;
     struct parse_out parsed;
 };
@@ -322,6 +323,8 @@ static void provenance(struct collection *x, const char *log_sha)
     if (x->recipe_version)
         jw_kstr(&w, "recipe_version", x->recipe_version);
     identity_doc(&w, x->out);
+    if (x->cards)
+        jw_raw(&w, x->cards, strlen(x->cards));
     telemetry_doc(x, &w);
     jw_close(&w, '}');
     x->out->provenance = str_take(&s);
@@ -382,6 +385,7 @@ static void collection_free(struct collection *x)
     free(x->host);
     free(x->recipe_version);
     free(x->telemetry);
+    free(x->cards);
     free(x);
 }
 
@@ -428,6 +432,8 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     x->log_bytes = j->attempt->end.log_bytes;
     x->telemetry = r->telemetry;
     r->telemetry = NULL;
+    x->cards = r->cards;
+    r->cards = NULL;
     x->recipe_version = recipe ? mem_strdup(recipe->version) : NULL;
     x->keys_cache = has_step && recipe->step[j->step].keys_cache;
     if (has_step && recipe->step[j->step].cached)
@@ -437,8 +443,8 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     engine_work(e, collect_work, collect_finished, x);
 }
 
-/* rmdir of a folder that holds something fails. One that a survivor may still write to is not handed
- * on. */
+/* rmdir of a folder that holds something fails. One that a survivor may still write to is not
+ * handed on. */
 static bool put_away(struct engine *e, const struct attempt *a, const char *name)
 {
     CLEANUP(mem_freep) char *dir = mem_printf("%s/%s", a->dir, name);

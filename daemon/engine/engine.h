@@ -146,6 +146,9 @@ void engine_gpus_json(struct engine *e, struct str *out);
 /* A drained card finishes what it runs and gets nothing new, over restarts too. E_NOT_FOUND. */
 int engine_gpu_drain(struct engine *e, const char *uuid, bool on, const char *note,
                      struct cail_err *err) NODISCARD;
+/* The cards as the probe shows them. Borrowed until control returns to the loop. */
+struct gpu_card;
+size_t engine_cards(const struct engine *e, const struct gpu_card **ret);
 /* Telemetry of a live attempt so far; false = it has no cards. */
 bool engine_telemetry_json(struct engine *e, int64_t attempt_id, struct str *out);
 

@@ -70,6 +70,7 @@ struct run {
     size_t n_uuids;
     void *checking;  /* evidence is being asked for */
     char *telemetry; /* JSON, once it is over; NULL = none */
+    char *cards;     /* JSON members: driver and facts of its cards; with telemetry */
     /* tail.c */
     int64_t log_at;                               /* bytes looked at */
     int64_t progress_from, progress_from_mono_us; /* first figure seen, for the ETA; -1 = none */

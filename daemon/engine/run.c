@@ -150,6 +150,7 @@ void run_pass_cached(struct engine *e, struct job *j)
         return;
     }
     j->step = step;
+    launch_step_needs(j);
     sched_changed(e->sched, j);
     job_touched(e, j);
 }

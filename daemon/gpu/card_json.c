@@ -23,7 +23,7 @@ static void put_flag(struct jw *w, const char *key, int8_t v)
         jw_kbool(w, key, v == 1);
 }
 
-static void put_facts(const struct gpu_card *c, struct jw *w)
+void gpu_facts_json(const struct gpu_card *c, struct jw *w)
 {
     jw_kstr(w, "uuid", c->uuid);
     jw_kstr(w, "model", c->name);
@@ -116,7 +116,7 @@ static void put_process(const struct gpu_proc *p, struct jw *w)
 
 void gpu_card_json(const struct gpu_card *c, struct jw *w)
 {
-    put_facts(c, w);
+    gpu_facts_json(c, w);
     put_live(&c->last, w);
     put_evidence(c, w);
     jw_key(w, "processes");

@@ -11,6 +11,7 @@ struct checked_card {
     char uuid[64];
     int clean, foreign; /* samples in a row, up to the newest */
     bool seen;          /* a sample since it was asked */
+    bool excused;       /* settle: what is on it now is an outsider's, no remains of the attempt */
 };
 
 struct check {
@@ -107,12 +108,24 @@ static void decide(struct check *c, bool ok, int32_t index, const char *uuid, co
 static bool all_clean(const struct check *c, const struct inventory *v)
 {
     for (size_t i = 0; i < c->n; i++) {
+        if (c->cards[i].excused)
+            continue;
         int at = inventory_find(v, c->cards[i].uuid);
         if (at < 0 || c->cards[i].clean < CHECK_SAMPLES || !v->slot[at].clean ||
             (c->kind == CHECK_BEFORE && !v->card[at].free_twice))
             return false;
     }
     return true;
+}
+
+/* An outsider that came while we settle: the evidence keeps such a card busy as long as that one
+ * stays, and free the moment it goes; setting the card aside would punish it for longer. */
+static bool is_outsiders(const struct gpu_card *card)
+{
+    for (size_t i = 0; i < card->n_procs; i++)
+        if (card->proc[i].compute && (card->proc[i].token[0] || !card->proc[i].known))
+            return false;
+    return card->n_procs > 0;
 }
 
 void checks_sample(struct checks *k, const struct inventory *v, size_t i)
@@ -127,6 +140,8 @@ void checks_sample(struct checks *k, const struct inventory *v, size_t i)
         cc->foreign = card->last.foreign ? cc->foreign + 1 : 0;
         if (c->kind == CHECK_BEFORE && cc->foreign >= CHECK_SAMPLES)
             decide(c, false, card->index, card->uuid, card->reason);
+        if (c->kind == CHECK_SETTLE && cc->foreign >= CHECK_SAMPLES && is_outsiders(card))
+            cc->excused = true;
         if (all_clean(c, v))
             decide(c, true, -1, "", "");
     }
@@ -159,7 +174,7 @@ static void tick_card(struct check *c, struct inventory *v, struct checked_card 
     }
     const struct gpu_card *card = &v->card[at];
     const char *why = hopeless(c, card);
-    if (!why && late && cc->clean < CHECK_SAMPLES) {
+    if (!why && late && cc->clean < CHECK_SAMPLES && !cc->excused) {
         why = card->reason[0] ? card->reason : "it was not clean for long enough";
         if (!cc->seen)
             why = "no sample of it came: its driver or cail-probe does not answer";

@@ -166,6 +166,11 @@ const struct gpu_card *gpu_find(const struct gpu *g, const char *uuid)
     return i < 0 ? NULL : &g->core.inv.card[i];
 }
 
+bool gpu_is_known(const struct gpu *g)
+{
+    return g->core.inv.n || strcmp(g->core.inv.none, INVENTORY_LOOKING) != 0;
+}
+
 const char *gpu_none_reason(const struct gpu *g)
 {
     for (size_t i = 0; i < g->core.inv.n; i++)

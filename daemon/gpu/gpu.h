@@ -91,6 +91,8 @@ void gpu_close(struct gpu *g, void (*done)(void *arg), void *arg);
 /* A card keeps its place for as long as the daemon runs, also while it is GPU_GONE. */
 size_t gpu_cards(const struct gpu *g, const struct gpu_card **ret);
 const struct gpu_card *gpu_find(const struct gpu *g, const char *uuid);
+/* Has the probe said which cards there are, or that there are none? */
+bool gpu_is_known(const struct gpu *g);
 /* Why there are no cards, or "". */
 const char *gpu_none_reason(const struct gpu *g);
 void gpu_versions(const struct gpu *g, const char **ret_driver, int32_t *ret_cuda);
@@ -132,6 +134,8 @@ char *gpu_record_end(struct gpu *g, int64_t attempt_id, struct gpu_verdict *ret)
 void gpu_settle(struct gpu *g, const char *const *uuids, size_t n, int64_t settle_ms,
                 gpu_checked done, void *arg);
 
+/* What does not change from sample to sample: uuid, model, vbios, limits ... */
+void gpu_facts_json(const struct gpu_card *c, struct jw *w);
 /* One card as GET /gpus shows it, without lease facts; appends members to an open object: facts,
  * "live"
  * (newest sample), "evidence" {free, reason, ...}, "processes". */

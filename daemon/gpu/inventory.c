@@ -27,7 +27,7 @@ static void join(char *out, size_t size, const char *what, const char *why)
 void inventory_init(struct inventory *v)
 {
     memset(v, 0, sizeof *v);
-    snprintf(v->none, sizeof v->none, "the cards are being looked for");
+    snprintf(v->none, sizeof v->none, "%s", INVENTORY_LOOKING);
 }
 
 int inventory_find(const struct inventory *v, const char *uuid)

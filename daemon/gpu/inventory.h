@@ -38,6 +38,8 @@ struct inventory {
     uint64_t told_none; /* digest of `none` when inventory_changed was last asked */
 };
 
+/* v->none until the probe has said for the first time what there is. */
+#define INVENTORY_LOOKING "the cards are being looked for"
 void inventory_init(struct inventory *v);
 int inventory_find(const struct inventory *v, const char *uuid); /* -1 = not there */
 void inventory_hello(struct inventory *v, const struct line *l, int64_t now_mono_us);

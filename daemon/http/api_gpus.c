@@ -97,7 +97,9 @@ API_SERVE(api_telemetry)
         return f.rows->file_rc;
     }
     if (f.rows->fd < 0)
-        return err_set(err, E_NOT_FOUND, "job %lld has no telemetry: it held no card, or its "
-                       "files are gone", (long long)found_job(&f)->id);
+        return err_set(err, E_NOT_FOUND,
+                       "job %lld has no telemetry: it held no card, or its "
+                       "files are gone",
+                       (long long)found_job(&f)->id);
     return file_reply(reply, &f.rows->fd, 0, f.rows->size, NULL, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/fsx.h"
 #include "cail_version.h"
+#include "gpu/gpu.h"
 #include "http/api.h"
 
 static void head(struct str *out, const char *name, const char *type, const char *help)
@@ -68,6 +69,42 @@ static void queue(struct api *api, struct str *out)
     capacity(out, "memory_mib", u.memory_total_mib, u.memory_used_mib);
     capacity(out, "gpus", u.gpus_total, u.gpus_used);
     one(out, "cail_queue_paused", "gauge", "1 while nothing is started.", u.paused);
+}
+
+/* A figure that a card does not tell (-1) has no line. */
+static void cards_gauge(const struct gpu_card *card, size_t n, struct str *out, const char *name,
+                        const char *help, int32_t (*value)(const struct gpu_card *c))
+{
+    head(out, name, "gauge", help);
+    for (size_t i = 0; i < n; i++)
+        if (card[i].last.mono_us && value(&card[i]) >= 0)
+            str_addf(out, "%s{uuid=\"%s\"} %d\n", name, card[i].uuid, (int)value(&card[i]));
+}
+
+#define CARD_VALUE(fn, field)                                                                      \
+    static int32_t fn(const struct gpu_card *c)                                                    \
+    {                                                                                              \
+        return c->field;                                                                           \
+    }
+CARD_VALUE(card_util, last.util_pct)
+CARD_VALUE(card_used, last.used_mib)
+CARD_VALUE(card_power, last.power_mw)
+CARD_VALUE(card_temp, last.temp_c)
+CARD_VALUE(card_sm, last.sm_mhz)
+CARD_VALUE(card_free, free_twice)
+
+static void cards(struct api *api, struct str *out)
+{
+    const struct gpu_card *card = NULL;
+    size_t n = engine_cards(api->engine, &card);
+    if (!n)
+        return;
+    cards_gauge(card, n, out, "cail_gpu_utilization_percent", "Time a kernel ran.", card_util);
+    cards_gauge(card, n, out, "cail_gpu_memory_used_mib", "Memory in use.", card_used);
+    cards_gauge(card, n, out, "cail_gpu_power_milliwatts", "Power drawn.", card_power);
+    cards_gauge(card, n, out, "cail_gpu_temperature_celsius", "Temperature.", card_temp);
+    cards_gauge(card, n, out, "cail_gpu_sm_clock_megahertz", "Clock of the SMs.", card_sm);
+    cards_gauge(card, n, out, "cail_gpu_free", "1 when by its evidence nobody uses it.", card_free);
 }
 
 static void store(const struct store_stats *s, struct str *out)
@@ -143,6 +180,7 @@ API_SERVE(api_metrics)
             (uint64_t)s.started_at_us);
     jobs(api, &s, out);
     queue(api, out);
+    cards(api, out);
     store(&s.store, out);
     stalls(&s, out);
     http(api, out);

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import fake_nvml
-from lab import BIN, until
+from lab import BIN, ROOT, until
 
 A, B = "GPU-aaaaaaaa-0000-0000-0000-000000000001", "GPU-bbbbbbbb-0000-0000-0000-000000000002"
 
@@ -261,10 +261,60 @@ def test_a_killed_probe_comes_back(cards):
 
 def test_without_a_driver_the_reason_is_said(labs, tmp_path):
     lab = labs("--set", f"gpu.nvml={tmp_path}/nowhere.so").start()
-    until(lambda: lab.read("/gpus")["reason"] not in (None, "the probe has not answered yet"))
+    until(lambda: "nowhere.so" in lab.read("/gpus")["reason"])
     assert lab.read("/gpus")["gpus"] == []
     reply = lab.post("/jobs", {"command": ["true"], "needs": {"gpus": 1}})
     assert reply.status == 422 and reply.json()["code"] == "impossible", reply
+
+
+def test_a_step_behind_a_cached_build_has_its_own_card(labs, machine, tmp_path):
+    """The build holds no card; found in the cache it is passed by, and the measuring step still asks for
+    what it needs."""
+    recipes = tmp_path / "recipes"
+    folder = recipes / "tools" / "here" / "probe-bench"
+    folder.mkdir(parents=True)
+    (recipes / "lib").symlink_to(ROOT / "recipes" / "lib")
+    (folder / "recipe.json").write_text(json.dumps({
+        "name": "probe-bench", "group": "tools", "summary": "s", "kind": "benchmark", "params": {},
+        "steps": [{"name": "fetch", "run": "fetch.sh", "needs": {"cpus": 1}, "keys_cache": True},
+                  {"name": "build", "run": "build.sh", "needs": {"cpus": 1}, "cached": True},
+                  {"name": "measure", "run": "measure.sh", "needs": {"cpus": 1, "gpus": 1}}]}))
+    (folder / "fetch.sh").write_text('echo "sha abc" >"$CAIL_ATTEMPT_DIR/cache-key"\n')
+    (folder / "build.sh").write_text('echo built >"$CAIL_BUILD_DIR/it"; echo "[$CAIL_GPU_UUIDS]"\n')
+    (folder / "measure.sh").write_text('cat "$CAIL_BUILD_DIR/it"; echo "[$CAIL_GPU_UUIDS]"\n')
+    machine.write([{"uuid": A}])
+    lab = labs("--set", f"gpu.nvml={machine.library}", recipes=recipes)
+    lab.start(CAIL_FAKE_NVML=str(machine.path))
+    for cached in (False, True):
+        done = lab.end_of(lab.queue(recipe="probe-bench"))
+        assert done["state"] == "succeeded" and done["cached"] == cached, done
+        assert [a["gpus"] for a in done["attempts"]][-1] == [A]
+        assert [a["gpus"] for a in done["attempts"]][:-1] == [[]] * (1 if cached else 2)
+        assert lab.output(done["id"]) == f"built\n[{A}]\n".encode()
+        [*_, last] = lab.read(f"/jobs/{done['id']}/provenance")["attempts"]
+        assert last["provenance"]["driver"] == "580.159.04"
+        assert last["provenance"]["cards"][0]["uuid"] == A
+
+
+def test_metrics_tell_of_cards(cards):
+    text = cards.get("/metrics").text
+    assert f'cail_gpu_power_milliwatts{{uuid="{A}"}}' in text
+
+
+def test_an_outsider_that_comes_while_a_card_settles_does_not_set_it_aside(cards, machine):
+    stranger = subprocess.Popen(["sleep", "600"])
+    try:
+        job, go = holder(cards)
+        runs(cards, job)
+        machine.write([{"uuid": u, "proc": [f"{stranger.pid} 900 compute"]} for u in (A, B)])
+        go.touch()
+        cards.end_of(job)
+        wait_states(cards, {A: "busy", B: "busy"})
+    finally:
+        stranger.kill()
+        stranger.wait()
+    machine.write([{"uuid": A}, {"uuid": B}])
+    wait_states(cards, {A: "free", B: "free"})
 
 
 def test_events_tell_of_cards(cards, machine):
