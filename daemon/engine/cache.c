@@ -96,6 +96,24 @@ static void record(struct engine *e, const struct cache_entry *c)
     store_put_cache(pump_batch(e), c);
 }
 
+/* What a pull request links to must stay to be looked at again: kept over restarts. */
+static void pin(struct engine *e, struct cache_entry *c, const struct job *j)
+{
+    if (!j->pr || c->pr)
+        return;
+    char key[DIGEST_LEN + 8];
+    model_set(&c->pr, j->pr);
+    snprintf(key, sizeof key, "pinned %s", c->key);
+    store_put_setting(pump_batch(e), key, j->pr);
+}
+
+void cache_pinned_loaded(struct engine *e, const char *key, const char *pr)
+{
+    struct cache_entry *c = entry_of(e, key);
+    if (c)
+        model_set(&c->pr, pr);
+}
+
 enum cache_answer cache_look(struct engine *e, struct job *j, int64_t *ret_builder)
 {
     char key[DIGEST_LEN];
@@ -106,6 +124,7 @@ enum cache_answer cache_look(struct engine *e, struct job *j, int64_t *ret_build
         c->uses++;
         c->last_used_at_us = clock_wall_us();
         record(e, c);
+        pin(e, c, j);
         return CACHE_HIT;
     }
     struct job *builder = engine_job(e, c->job_id);
@@ -161,6 +180,7 @@ void cache_built(struct engine *e, struct job *j, int64_t bytes)
     c->bytes = bytes;
     c->last_used_at_us = clock_wall_us();
     record(e, c);
+    pin(e, c, j);
     CLEANUP(str_done) struct str removed = STR_INIT;
     engine_cache_prune(e, -1, &removed);
 }
@@ -181,13 +201,14 @@ static const char *pinned_by(struct engine *e, const struct cache_entry *c, char
 {
     struct job *j, *tmp;
     char key[DIGEST_LEN];
+    if (c->pr) {
+        snprintf(buf, len, "%.90s", c->pr);
+        return buf;
+    }
     HASH_ITER(hh, e->jobs, j, tmp) {
         if (!key_of(j, key) || strcmp(key, c->key) != 0)
             continue;
-        if (j->pr)
-            snprintf(buf, len, "%.60s", j->pr);
-        else
-            snprintf(buf, len, "job %lld", (long long)j->id);
+        snprintf(buf, len, "job %lld", (long long)j->id);
         return buf;
     }
     j = engine_job(e, c->job_id);

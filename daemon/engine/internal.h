@@ -230,6 +230,7 @@ enum cache_answer { CACHE_MISS, CACHE_HIT, CACHE_WAIT };
 /* The job stands before a cached step: is its build there? On a hit the entry's use is recorded; on
  * CACHE_WAIT *ret_builder is the job that builds it now. */
 enum cache_answer cache_look(struct engine *e, struct job *j, int64_t *ret_builder);
+void cache_pinned_loaded(struct engine *e, const char *key, const char *pr); /* at start-up */
 void cache_begin(struct engine *e, struct job *j); /* its cached step starts */
 void cache_built(struct engine *e, struct job *j, int64_t bytes);
 /* Its cached step failed: half-done files stay for a resume. */

@@ -81,6 +81,8 @@ static void load_setting(void *arg, const char *key, const char *value)
         e->paused = value[0] == '1';
     else if (strcmp(key, "draining") == 0)
         e->draining = value[0] == '1';
+    else if (strncmp(key, "pinned ", 7) == 0)
+        cache_pinned_loaded(e, key + 7, value);
     else if (strncmp(key, "drained ", 8) == 0 && *value)
         cards_drained_loaded(e, key + 8, value);
 }

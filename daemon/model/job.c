@@ -126,6 +126,7 @@ void cache_entry_free(struct cache_entry *c)
     free(c->params);
     free(c->sha);
     free(c->path);
+    free(c->pr);
     free(c);
 }
 

@@ -181,6 +181,7 @@ struct cache_entry {
     enum cache_state state;
     int64_t created_at_us, last_used_at_us;
     int64_t uses, job_id;
+    char *pr; /* a pull request that used it, NULL = none; a setting, not a column */
     UT_hash_handle hh;
 };
 

@@ -191,6 +191,20 @@ def test_the_build_cache(kitchen):
     assert not build()["cached"]
 
 
+def test_what_a_pull_request_used_is_never_evicted(kitchen):
+    lab = kitchen
+    build_recipe(lab).touch()
+    lab.start()
+    pr = "https://github.com/llvm/llvm-project/pull/1"
+    assert lab.end_of(lab.queue(recipe="built"))["state"] == "succeeded"
+    assert lab.end_of(lab.queue(recipe="built", pr=pr))["cached"]
+    lab.stop().start()
+    [entry] = lab.read("/cache")["entries"]
+    assert entry["pinned"] == pr
+    assert lab.do("/cache/prune", {"max_bytes": 0})["removed"] == []
+    assert pathlib.Path(entry["path"]).exists()
+
+
 def test_the_same_build_at_the_same_time_is_made_once(kitchen):
     lab = kitchen
     gate = build_recipe(lab)
