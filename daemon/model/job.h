@@ -128,7 +128,7 @@ struct attempt {
     int32_t granted_cpus;   /* what the lease gave */
     char *cpu_list;         /* pinned cpus "2,3", NULL = not pinned */
     char *provenance;       /* JSON object, NULL = not taken */
-    char *gpus; /* uuids with commas, NULL = none; from the leases, not a column */
+    char *gpus;             /* uuids with commas, NULL = none; from the leases, not a column */
     bool files_gone;        /* retention removed its folder */
     struct attempt_end end; /* valid in terminal states */
 };
