@@ -200,7 +200,7 @@ static void fresh_values(void **state)
     queue_free(NULL);
     cache_entry_free(NULL);
     for (int bit = 0; job_flag_words[bit]; bit++)
-        assert_true(1 << bit <= JOB_FLAG_RESULTS_BAD);
+        assert_true(1 << bit <= JOB_FLAG_UNUSED_CARD);
 }
 
 int main(void)
