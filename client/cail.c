@@ -40,6 +40,7 @@ void cail_close(struct cail *c)
     curl_easy_cleanup(c->easy);
     json_decref(c->problem);
     free(c->base);
+    curl_slist_free_all(c->resolve);
     free(c->socket);
     free(c->where);
     if (c->token != NULL)

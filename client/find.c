@@ -78,6 +78,20 @@ static bool is_loopback(const char *host)
            strcmp(host, "[::1]") == 0 || strcmp(host, "::1") == 0;
 }
 
+/* "localhost" needs no resolver, which would be a thread and half of what `cail ls` takes. */
+static void know_localhost(struct cail *c, CURLU *u, const char *host)
+{
+    char *port = NULL;
+    if (strcmp(host, "localhost") != 0 ||
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK)
+        return;
+    char *line = cail_path("localhost:%s:127.0.0.1,[::1]", port);
+    if (line != NULL)
+        c->resolve = curl_slist_append(NULL, line);
+    free(line);
+    curl_free(port);
+}
+
 static int use_url(struct cail *c, const char *url)
 {
     CURLU *u = curl_url();
@@ -97,6 +111,7 @@ static int use_url(struct cail *c, const char *url)
         curl_url_set(u, CURLUPART_QUERY, NULL, 0);
         curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
         c->loopback = is_loopback(host);
+        know_localhost(c, u, host);
         if (curl_url_get(u, CURLUPART_URL, &whole, 0) == CURLUE_OK) {
             for (size_t n = strlen(whole); n > 0 && whole[n - 1] == '/'; n--)
                 whole[n - 1] = '\0';

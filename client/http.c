@@ -138,6 +138,8 @@ int cail_i_prepare(struct cail *c, CURL *easy, const char *method, const char *p
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     if (c->socket != NULL)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+    if (c->resolve != NULL)
+        curl_easy_setopt(easy, CURLOPT_RESOLVE, c->resolve);
     if (c->loopback) /* http_proxy in the environment must not see what stays on this machine */
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
     return CAIL_OK;

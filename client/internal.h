@@ -14,6 +14,7 @@ struct cail {
     char *where;   /* what cail_where says */
     char *token;   /* NULL = none */
     bool loopback; /* the address never leaves this machine */
+    struct curl_slist *resolve; /* what "localhost" is, NULL = another host */
     long timeout_ms;
     char warning[256]; /* "" = none */
     int rc;            /* of the last failure */
