@@ -91,6 +91,14 @@ static ssize_t read_data(int fd, off_t *at, char *buf, size_t len, bool *ret_lef
     return n;
 }
 
+static void sha_end(struct sha256_ctx *ctx, char out[DIGEST_LEN])
+{
+    uint8_t raw[SHA256_DIGEST_SIZE];
+    sha256_digest(ctx, sizeof raw, raw);
+    for (size_t i = 0; i < sizeof raw; i++)
+        snprintf(out + 2 * i, 3, "%02x", raw[i]);
+}
+
 static void read_log(struct collection *x, char sha[DIGEST_LEN])
 {
     CLEANUP(mem_freep) char *path = mem_printf("%s/log", x->dir);
@@ -117,10 +125,7 @@ static void read_log(struct collection *x, char sha[DIGEST_LEN])
         rc = err_set(&err, E_BAD_FIELD, "%s", lines->first_bad);
     if (rc)
         note(x, "the log", &err);
-    uint8_t raw[SHA256_DIGEST_SIZE];
-    sha256_digest(&ctx, sizeof raw, raw);
-    for (size_t i = 0; i < sizeof raw; i++)
-        snprintf(sha + 2 * i, 3, "%02x", raw[i]);
+    sha_end(&ctx, sha);
     free(buf);
     free(lines);
 }
@@ -228,21 +233,18 @@ static void take_artifact(struct collection *x, int fd, const char *name, const 
 {
     struct collected *c = x->out;
     struct sha256_ctx ctx;
-    uint8_t raw[SHA256_DIGEST_SIZE];
     char *buf = mem_array(65536, 1);
     ssize_t n;
     sha256_init(&ctx);
     while ((n = read(fd, buf, 65536)) > 0)
         sha256_update(&ctx, (size_t)n, (const uint8_t *)buf);
     free(buf);
-    sha256_digest(&ctx, sizeof raw, raw);
     c->artifact = mem_grow(c->artifact, c->n_artifacts + 1, sizeof *c->artifact);
     struct artifact *a = &c->artifact[c->n_artifacts++];
     memset(a, 0, sizeof *a);
     a->name = mem_strdup(name);
     a->bytes = st->st_size;
-    for (size_t i = 0; i < sizeof raw; i++)
-        snprintf(a->sha256 + 2 * i, 3, "%02x", raw[i]);
+    sha_end(&ctx, a->sha256);
     struct job_spec spec;
     if (!strstr(x->spec, "\"artifacts\"") || job_spec_read(x->spec, &spec, NULL))
         return;

@@ -374,6 +374,11 @@ struct queue *queue_named(struct engine *e, const char *name)
     return q;
 }
 
+void queue_apply_pause(struct engine *e)
+{
+    sched_set_paused(e->sched, e->paused || e->draining || e->disk_full);
+}
+
 static void publish_queue(struct engine *e)
 {
     struct str s = STR_INIT;
@@ -404,7 +409,7 @@ int engine_queue_set(struct engine *e, const char *name, int32_t limit, int paus
 void engine_pause(struct engine *e, bool paused)
 {
     e->paused = paused;
-    sched_set_paused(e->sched, paused || e->draining || e->disk_full);
+    queue_apply_pause(e);
     store_put_setting(pump_batch(e), "paused", paused ? "1" : "0");
     publish_queue(e);
     e->dirty = true;
@@ -413,7 +418,7 @@ void engine_pause(struct engine *e, bool paused)
 void engine_drain(struct engine *e, bool draining)
 {
     e->draining = draining;
-    sched_set_paused(e->sched, e->paused || draining || e->disk_full);
+    queue_apply_pause(e);
     store_put_setting(pump_batch(e), "draining", draining ? "1" : "0");
     publish_queue(e);
     e->dirty = true;

@@ -160,6 +160,8 @@ void job_touched(struct engine *e, struct job *j);
 void job_finish(struct engine *e, struct job *j, enum job_state to, const char *reason);
 /* The queue of that name, made when it is new. */
 struct queue *queue_named(struct engine *e, const char *name);
+/* Tell the scheduler whether anything may start: paused, draining or a full disk say no. */
+void queue_apply_pause(struct engine *e);
 /* In and out of the table; a group leaves memory with its last member. */
 void jobs_add(struct engine *e, struct job *j);
 void jobs_drop(struct engine *e, struct job *j);
@@ -267,7 +269,8 @@ void loop_init(struct engine *e); /* handles exist: completions of the store can
 void loop_run(struct engine *e);  /* hooks and timers run */
 void loop_close(struct engine *e);
 
-/* spare.c: attempts of one user share empty folders, as they share that user's whole state folder. */
+/* spare.c: attempts of one user share empty folders, as they share that user's whole state folder.
+ */
 bool spare_take(struct engine *e, const char *path); /* false: make it */
 bool spare_give(struct engine *e, const char *path); /* false: it is still there */
 
@@ -284,7 +287,8 @@ void cards_lease_of(struct engine *e, int64_t job, struct sched_lease *lease);
 void cards_drained_loaded(struct engine *e, const char *uuid, const char *note);
 /* A run has its lease: remember which cards that means. */
 void cards_taken(struct engine *e, struct run *r);
-/* Ask for evidence that its cards are free; then run_go or run_give_back. false = it has no cards. */
+/* Ask for evidence that its cards are free; then run_go or run_give_back. false = it has no cards.
+ */
 bool cards_check(struct engine *e, struct run *r);
 void cards_check_drop(struct engine *e, struct run *r);
 void cards_record(struct engine *e, struct run *r);

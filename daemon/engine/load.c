@@ -251,7 +251,7 @@ int load_all(struct engine *e, struct cail_err *err)
         place_all(e, &s);
         struct store_stats stats;
         store_stats(e->store, &stats);
-        sched_set_paused(e->sched, e->paused || e->draining || e->disk_full);
+        queue_apply_pause(e);
         if (stats.no_reserve)
             pump_disk_full(e);
         e->dirty = true;

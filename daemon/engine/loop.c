@@ -85,7 +85,7 @@ static void reserve_back(void *arg, bool back)
     if (!back || !e->disk_full)
         return;
     e->disk_full = false;
-    sched_set_paused(e->sched, e->paused || e->draining);
+    queue_apply_pause(e);
     e->dirty = true;
     log_info("there is space again: jobs are taken and started");
 }

@@ -140,7 +140,7 @@ void pump_disk_full(struct engine *e)
     if (e->disk_full)
         return;
     e->disk_full = true;
-    sched_set_paused(e->sched, true);
+    queue_apply_pause(e);
     log_error("the disk of %s is full: nothing new is taken or started", e->config.state_dir);
 }
 

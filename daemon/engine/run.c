@@ -126,11 +126,6 @@ static void begin_attempt(struct engine *e, struct job *j, const struct sched_le
     if (!j->started_at_us)
         j->started_at_us = now;
     store_put_attempt(pump_batch(e), a, true);
-    struct sched_gpu const *gpus;
-    size_t n = sched_gpus(e->sched, &gpus);
-    for (int32_t i = 0; i < lease->n_gpus; i++)
-        if ((size_t)lease->gpu[i] < n)
-            store_put_lease(pump_batch(e), a->id, "gpu", gpus[lease->gpu[i]].uuid, now);
 }
 
 /* The step's build is in the cache: go past the cached steps without holding anything. */
@@ -189,7 +184,10 @@ static void start(struct engine *e, struct job *j, const struct sched_lease *lea
     }
     begin_attempt(e, j, lease);
     sched_started(e->sched, j, lease, clock_wall_us());
-    run_add(e, j, lease);
+    struct run *run = run_add(e, j, lease);
+    for (size_t i = 0; i < run->n_uuids; i++)
+        store_put_lease(pump_batch(e), run->attempt_id, "gpu", run->uuids[i],
+                        j->attempt->created_at_us);
     e->stats.started++;
     job_to(e, j, JOB_RUNNING, NULL);
     pump_effect(e, EFFECT_LAUNCH, j->id, 0);
