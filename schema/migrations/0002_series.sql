@@ -1,0 +1,1 @@
+-- Series over history: what belongs together, releases, baselines, annotations, triage.

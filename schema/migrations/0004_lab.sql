@@ -1,0 +1,1 @@
+-- Pull requests and topics known to the lab.
