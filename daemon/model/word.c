@@ -17,6 +17,12 @@ const char *const metric_kind_words[] = {CAIL_METRIC_KINDS(X2)};
 const char *const result_status_words[] = {CAIL_RESULT_STATUSES(X2)};
 const char *const param_type_words[] = {CAIL_PARAM_TYPES(X2)};
 const char *const cache_state_words[] = {CAIL_CACHE_STATES(X2)};
+const char *const comparison_state_words[] = {CAIL_COMPARISON_STATES(X3)};
+const char *const comparison_kind_words[] = {CAIL_COMPARISON_KINDS(X2)};
+const char *const side_words[] = {CAIL_SIDES(X2)};
+const char *const measurement_state_words[] = {CAIL_MEASUREMENT_STATES(X2)};
+const char *const verdict_words[] = {CAIL_VERDICTS(X2)};
+const char *const check_verdict_words[] = {CAIL_CHECK_VERDICTS(X2)};
 #undef X3
 #undef X2
 
@@ -42,6 +48,14 @@ bool attempt_state_is_terminal(enum attempt_state s)
 {
 #define X(sym, word, terminal) [sym] = terminal,
     static const bool is[] = {CAIL_ATTEMPT_STATES(X)};
+#undef X
+    return is[s];
+}
+
+bool comparison_state_is_terminal(enum comparison_state s)
+{
+#define X(sym, word, terminal) [sym] = terminal,
+    static const bool is[] = {CAIL_COMPARISON_STATES(X)};
 #undef X
     return is[s];
 }

@@ -22,6 +22,12 @@ enum metric_kind { CAIL_METRIC_KINDS(X2) METRIC_KIND_COUNT };
 enum result_status { CAIL_RESULT_STATUSES(X2) RESULT_STATUS_COUNT };
 enum param_type { CAIL_PARAM_TYPES(X2) PARAM_TYPE_COUNT };
 enum cache_state { CAIL_CACHE_STATES(X2) CACHE_STATE_COUNT };
+enum comparison_state { CAIL_COMPARISON_STATES(X3) COMPARISON_STATE_COUNT };
+enum comparison_kind { CAIL_COMPARISON_KINDS(X2) COMPARISON_KIND_COUNT };
+enum side { CAIL_SIDES(X2) SIDE_COUNT };
+enum measurement_state { CAIL_MEASUREMENT_STATES(X2) MEASUREMENT_STATE_COUNT };
+enum verdict { CAIL_VERDICTS(X2) VERDICT_COUNT };
+enum check_verdict { CAIL_CHECK_VERDICTS(X2) CHECK_VERDICT_COUNT };
 #undef X3
 #undef X2
 
@@ -38,11 +44,18 @@ extern const char *const metric_kind_words[];
 extern const char *const result_status_words[];
 extern const char *const param_type_words[];
 extern const char *const cache_state_words[];
+extern const char *const comparison_state_words[];
+extern const char *const comparison_kind_words[];
+extern const char *const side_words[];
+extern const char *const measurement_state_words[];
+extern const char *const verdict_words[];
+extern const char *const check_verdict_words[];
 
 /* Index of word in words[n], or -1. "cancelled" is understood where "canceled" is. */
 int word_find(const char *word, const char *const words[], int n) NODISCARD;
 
 bool job_state_is_terminal(enum job_state s);
 bool attempt_state_is_terminal(enum attempt_state s);
+bool comparison_state_is_terminal(enum comparison_state s);
 
 #endif

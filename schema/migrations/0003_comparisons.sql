@@ -31,12 +31,13 @@ CREATE INDEX comparison_pr ON comparison (pr, id) WHERE pr IS NOT NULL;
 CREATE TABLE measurement (
     comparison_id INTEGER NOT NULL REFERENCES comparison (id) DEFERRABLE INITIALLY DEFERRED,
     seq           INTEGER NOT NULL,
-    batch         INTEGER NOT NULL, -- 0 = the first look, 1.. further looks; -1 = confirmation
+    batch         INTEGER NOT NULL, -- 0 = the experiment, 1 = confirmation
     round         INTEGER NOT NULL, -- -1 = warm-up
     side          TEXT    NOT NULL CHECK (side IN ('base', 'head')),
     attempt_id    INTEGER NOT NULL REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
     state         TEXT    NOT NULL CHECK (state IN ('running', 'ok', 'tainted', 'failed', 'lost',
                       'void')),
+    lease         INTEGER NOT NULL, -- counts this comparison's leases
     PRIMARY KEY (comparison_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX measurement_of_attempt ON measurement (attempt_id);

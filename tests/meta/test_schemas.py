@@ -55,10 +55,15 @@ SQL = {
     ("result", "metric_kind"): "metric_kinds",
     ("result", "status"): "result_statuses",
     ("build_cache", "state"): "cache_states",
+    ("comparison", "state"): "comparison_states",
+    ("comparison", "kind"): "comparison_kinds",
+    ("comparison", "verdict"): "verdicts",
+    ("measurement", "side"): "sides",
+    ("measurement", "state"): "measurement_states",
 }
 
 # Lists that no column holds.
-NOT_IN_SQL = {"retry_causes", "param_types", "errors"}
+NOT_IN_SQL = {"retry_causes", "param_types", "errors", "check_verdicts"}
 
 # Each list that a JSON Schema holds: (schema, path to the enum).
 JSON = {
