@@ -120,6 +120,9 @@ void reader_end(struct store_reader *r);
 /* For CLEANUP: a statement left in the middle holds its snapshot, and with it the WAL. */
 void reader_resetp(sqlite3_stmt **st);
 int reader_group_counts(struct store_reader *r, struct group *g, struct cail_err *err) NODISCARD;
+/* comparisons.c: the live ones, at start-up. */
+int comparisons_load(struct store_reader *r, const struct store_loader *to,
+                     struct cail_err *err) NODISCARD;
 /* Appends one entry to j->after; met is the scheduler's. */
 void job_add_after(struct job *j, int64_t on_job, enum after_when when);
 

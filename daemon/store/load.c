@@ -147,7 +147,8 @@ static int load_ids(struct load *l, struct store_ids *ret)
     *ret = (struct store_ids){.job = sqlite3_column_int64(st, 0),
                               .attempt = sqlite3_column_int64(st, 1),
                               .group = sqlite3_column_int64(st, 2),
-                              .result = sqlite3_column_int64(st, 3)};
+                              .result = sqlite3_column_int64(st, 3),
+                              .comparison = sqlite3_column_int64(st, 4)};
     return 0;
 }
 
@@ -162,7 +163,8 @@ int store_load(struct store *s, int64_t now_us, const struct store_loader *loade
         (code = load_groups(&l)) == 0 && (code = load_jobs(&l)) == 0 &&
         (code = load_attempts(&l)) == 0 && (code = load_leases(&l)) == 0 &&
         (code = load_cache(&l)) == 0 && (code = load_idem(&l, now_us)) == 0 &&
-        (code = load_settings(&l)) == 0)
+        (code = load_settings(&l)) == 0 &&
+        (!loader->comparison || (code = comparisons_load(&l.r, loader, err)) == 0))
         code = load_ids(&l, ret_ids);
     reader_end(&l.r);
     reader_close(&l.r);

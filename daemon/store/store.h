@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/comparison.h"
 #include "model/job.h"
 
 struct store;
@@ -22,7 +23,7 @@ struct store_batch;
 struct store_reader;
 
 struct store_config {
-    const char *dir; /* state folder, exists, 0700; files: cail.db, cail.lock, cail.reserve */
+    const char *dir;       /* state folder, exists, 0700; files: cail.db, cail.lock, cail.reserve */
     int64_t reserve_bytes; /* of the file given up when the disk is full; 0 = 16 MiB */
     void (*wake)(void *arg); /* from any thread */
     void *wake_arg;
@@ -60,17 +61,20 @@ struct store_loader {
     void (*idem)(void *arg, const char *key, const char *body_sha256, int64_t job_id,
                  int64_t group_id, int64_t at_us);
     void (*setting)(void *arg, const char *key, const char *value);
+    /* Live comparisons by id, each with its measurements by seq (valid in the call alone). NULL =
+     * not wanted. */
+    void (*comparison)(void *arg, struct comparison *c, const struct measurement *m, size_t n);
 };
 /* Largest ids ever used: never reused. */
 struct store_ids {
-    int64_t job, attempt, group, result;
+    int64_t job, attempt, group, result, comparison;
 };
 int store_load(struct store *s, int64_t now_us, const struct store_loader *loader,
                struct store_ids *ret_ids, struct cail_err *err) NODISCARD;
 
 /* --- writing --- */
 
-struct store_batch *store_batch_new(struct store *s); /* from a free list */
+struct store_batch *store_batch_new(struct store *s);          /* from a free list */
 void store_batch_drop(struct store *s, struct store_batch *b); /* one that is not committed */
 bool store_batch_is_empty(const struct store_batch *b);
 /* Each copies what it needs: the noun may change or go right after. Ids are the caller's, positive
@@ -99,6 +103,16 @@ void store_put_artifacts(struct store_batch *b, const struct artifact *a, size_t
 void store_put_cache(struct store_batch *b, const struct cache_entry *c);
 void store_drop_cache(struct store_batch *b, const char *key);
 void store_put_setting(struct store_batch *b, const char *key, const char *value);
+
+/* The whole row but for id, kind, name, recipe, spec, uid, user, pr and created_at_us, which never
+ * change. */
+void store_put_comparison(struct store_batch *b, const struct comparison *c);
+/* New, or its state. */
+void store_put_measurement(struct store_batch *b, const struct measurement *m);
+/* What identical code did: effect = ln(head/base); alarm = it was judged to differ. */
+void store_put_aa(struct store_batch *b, int64_t comparison_id, const char *benchmark,
+                  const char *params, const char *metric, const char *fingerprint, double effect,
+                  bool alarm, int64_t at_us);
 
 enum store_outcome {
     STORE_COMMITTED,
@@ -129,14 +143,14 @@ bool store_read(struct store *s, void (*run)(void *arg, struct store_reader *r),
                 void (*done)(void *arg), void *arg);
 
 struct job_filter {
-    uint32_t states;     /* bit per enum job_state, 0 = all */
-    int kind;            /* -1 = all */
+    uint32_t states;                                    /* bit per enum job_state, 0 = all */
+    int kind;                                           /* -1 = all */
     const char *recipe, *queue, *user, *pr, *name_like; /* NULL = all; name_like: substring */
     const char *label_key, *label_value;                /* value NULL = any */
-    int64_t group;       /* 0 = all */
-    int64_t since_us;    /* created at or after */
-    int64_t before_id;   /* keyset cursor: ids below; 0 = from the newest */
-    int32_t limit;       /* 1..LIST_LIMIT_MAX; outside is a bug */
+    int64_t group;                                      /* 0 = all */
+    int64_t since_us;                                   /* created at or after */
+    int64_t before_id; /* keyset cursor: ids below; 0 = from the newest */
+    int32_t limit;     /* 1..LIST_LIMIT_MAX; outside is a bug */
 };
 struct job_rows {
     struct job **job; /* newest first; owned */
@@ -182,6 +196,31 @@ int store_read_states(struct store_reader *r, const int64_t *ids, size_t n, int 
 /* Attempts in terminal states whose folders are still there, oldest first (retention). */
 int store_read_old_attempts(struct store_reader *r, int64_t before_us, int32_t limit,
                             struct attempt ***ret, size_t *ret_n, struct cail_err *err) NODISCARD;
+
+/* Comparisons, newest first; pr, recipe NULL = all. Owned. */
+struct comparison_rows {
+    struct comparison **comparison;
+    size_t n;
+    bool more;
+};
+void comparison_rows_done(struct comparison_rows *rows);
+int store_read_comparisons(struct store_reader *r, int64_t before_id, int32_t limit, const char *pr,
+                           const char *recipe, struct comparison_rows *ret,
+                           struct cail_err *err) NODISCARD;
+/* One with its measurements; E_NOT_FOUND. */
+struct comparison_record {
+    struct comparison *comparison;
+    struct measurement *measurement;
+    size_t n_measurements;
+};
+void comparison_record_done(struct comparison_record *rec);
+int store_read_comparison(struct store_reader *r, int64_t id, struct comparison_record *ret,
+                          struct cail_err *err) NODISCARD;
+/* A/A effects of one machine, by series. The strings are valid in the call alone. */
+int store_read_aa(struct store_reader *r, const char *fingerprint,
+                  void (*fn)(void *arg, const char *benchmark, const char *params,
+                             const char *metric, double effect, bool alarm, int64_t comparison_id),
+                  void *arg, struct cail_err *err) NODISCARD;
 
 struct store_stats {
     uint64_t batches, ops, failed, last_commit_us, max_commit_us, wal_bytes, checkpoints;

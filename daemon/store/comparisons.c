@@ -1,0 +1,282 @@
+/* Comparisons, their measurements, and what identical code did: both directions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/conn.h"
+#include "store/internal.h"
+
+/* --- noun -> batch --- */
+
+static void put_text(struct store_batch *b, const char *text)
+{
+    if (text)
+        batch_text(b, text, strlen(text));
+    else
+        batch_null(b);
+}
+
+static void put_int_or_null(struct store_batch *b, int64_t v, int64_t null)
+{
+    if (v == null)
+        batch_null(b);
+    else
+        batch_int(b, v);
+}
+
+void store_put_comparison(struct store_batch *b, const struct comparison *c)
+{
+    batch_op(b, W_COMPARISON);
+    batch_int(b, c->id);
+    put_text(b, comparison_state_words[c->state]);
+    put_text(b, comparison_kind_words[c->kind]);
+    put_text(b, c->name);
+    put_text(b, c->recipe);
+    put_text(b, c->spec);
+    put_text(b, c->plan);
+    put_int_or_null(b, c->base_job, 0);
+    put_int_or_null(b, c->head_job, 0);
+    put_int_or_null(b, c->measure_job, 0);
+    batch_int(b, c->uid);
+    put_text(b, c->user);
+    put_text(b, c->pr);
+    batch_int(b, c->created_at_us);
+    put_int_or_null(b, c->finished_at_us, 0);
+    put_text(b, c->verdict < 0 ? NULL : verdict_words[c->verdict]);
+    put_int_or_null(b, c->exit_code, -1);
+    put_text(b, c->reason);
+    put_text(b, c->judged);
+}
+
+void store_put_measurement(struct store_batch *b, const struct measurement *m)
+{
+    batch_op(b, W_MEASUREMENT);
+    batch_int(b, m->comparison_id);
+    batch_int(b, m->seq);
+    batch_int(b, m->batch);
+    batch_int(b, m->round);
+    put_text(b, side_words[m->side]);
+    batch_int(b, m->attempt_id);
+    put_text(b, measurement_state_words[m->state]);
+    batch_int(b, m->lease);
+}
+
+void store_put_aa(struct store_batch *b, int64_t comparison_id, const char *benchmark,
+                  const char *params, const char *metric, const char *fingerprint, double effect,
+                  bool alarm, int64_t at_us)
+{
+    batch_op(b, W_AA);
+    batch_int(b, comparison_id);
+    put_text(b, benchmark);
+    put_text(b, params);
+    put_text(b, metric);
+    put_text(b, fingerprint);
+    batch_real(b, effect);
+    batch_int(b, alarm);
+    batch_int(b, at_us);
+}
+
+/* --- row -> noun --- */
+
+static char *text_or_null(sqlite3_stmt *st, int column)
+{
+    return sqlite3_column_type(st, column) == SQLITE_NULL ? NULL : mem_strdup(row_text(st, column));
+}
+
+static int64_t int_or(sqlite3_stmt *st, int column, int64_t null)
+{
+    return sqlite3_column_type(st, column) == SQLITE_NULL ? null : sqlite3_column_int64(st, column);
+}
+
+/* The current row of a SELECT of COMPARISON_COLUMNS. */
+static int get_comparison(sqlite3_stmt *st, struct comparison **ret, struct cail_err *err)
+{
+    int state, kind, verdict = -1;
+    int code = row_get_word(st, 1, comparison_state_words, COMPARISON_STATE_COUNT, &state, err);
+    if (!code)
+        code = row_get_word(st, 2, comparison_kind_words, COMPARISON_KIND_COUNT, &kind, err);
+    if (!code && sqlite3_column_type(st, 15) != SQLITE_NULL)
+        code = row_get_word(st, 15, verdict_words, VERDICT_COUNT, &verdict, err);
+    if (code)
+        return code;
+    struct comparison *c = *ret = comparison_new();
+    c->id = sqlite3_column_int64(st, 0);
+    c->state = (enum comparison_state)state;
+    c->kind = (enum comparison_kind)kind;
+    c->name = mem_strdup(row_text(st, 3));
+    c->recipe = text_or_null(st, 4);
+    c->spec = mem_strdup(row_text(st, 5));
+    c->plan = mem_strdup(row_text(st, 6));
+    c->base_job = int_or(st, 7, 0);
+    c->head_job = int_or(st, 8, 0);
+    c->measure_job = int_or(st, 9, 0);
+    c->uid = (uid_t)sqlite3_column_int64(st, 10);
+    c->user = mem_strdup(row_text(st, 11));
+    c->pr = text_or_null(st, 12);
+    c->created_at_us = sqlite3_column_int64(st, 13);
+    c->finished_at_us = int_or(st, 14, 0);
+    c->verdict = verdict;
+    c->exit_code = (int32_t)int_or(st, 16, -1);
+    c->reason = text_or_null(st, 17);
+    c->judged = text_or_null(st, 18);
+    return 0;
+}
+
+static int get_measurement(sqlite3_stmt *st, int64_t id, struct measurement *ret,
+                           struct cail_err *err)
+{
+    int side, state;
+    int code = row_get_word(st, 3, side_words, SIDE_COUNT, &side, err);
+    if (!code)
+        code = row_get_word(st, 5, measurement_state_words, MEASUREMENT_STATE_COUNT, &state, err);
+    if (code)
+        return code;
+    *ret = (struct measurement){.comparison_id = id,
+                                .seq = sqlite3_column_int(st, 0),
+                                .batch = sqlite3_column_int(st, 1),
+                                .round = sqlite3_column_int(st, 2),
+                                .side = (enum side)side,
+                                .attempt_id = sqlite3_column_int64(st, 4),
+                                .state = (enum measurement_state)state,
+                                .lease = sqlite3_column_int(st, 6)};
+    return 0;
+}
+
+static int read_measurements(struct store_reader *r, int64_t id, struct measurement **ret,
+                             size_t *ret_n, struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    size_t n = 0;
+    struct measurement *m = NULL;
+    int code = reader_stmt(r, R_MEASUREMENTS, &st, err);
+    if (code)
+        return code;
+    sqlite3_bind_int64(st, 1, id);
+    while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row) {
+        if ((n & (n - 1)) == 0)
+            m = mem_grow(m, n ? 2 * n : 1, sizeof *m);
+        if ((code = get_measurement(st, id, &m[n], err)))
+            break;
+        n++;
+    }
+    if (code) {
+        free(m);
+        return code;
+    }
+    *ret = m;
+    *ret_n = n;
+    return 0;
+}
+
+int comparisons_load(struct store_reader *r, const struct store_loader *to, struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    struct comparison *c;
+    int code = reader_stmt(r, R_LOAD_COMPARISONS, &st, err);
+    while (code == 0 && (code = reader_step(r, st, &is_row, err)) == 0 && is_row) {
+        struct measurement *m = NULL;
+        size_t n = 0;
+        if ((code = get_comparison(st, &c, err)))
+            break;
+        if ((code = read_measurements(r, c->id, &m, &n, err))) {
+            comparison_free(c);
+            break;
+        }
+        to->comparison(to->arg, c, m, n);
+        free(m);
+    }
+    return code;
+}
+
+void comparison_rows_done(struct comparison_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        comparison_free(rows->comparison[i]);
+    free(rows->comparison);
+    *rows = (struct comparison_rows){0};
+}
+
+int store_read_comparisons(struct store_reader *r, int64_t before_id, int32_t limit, const char *pr,
+                           const char *recipe, struct comparison_rows *ret, struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    int code = reader_stmt(r, R_COMPARISONS, &st, err);
+    *ret = (struct comparison_rows){0};
+    if (code)
+        return code;
+    sqlite3_bind_int64(st, 1, before_id ? before_id : INT64_MAX);
+    sqlite3_bind_text(st, 2, pr, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 3, recipe, -1, SQLITE_STATIC);
+    sqlite3_bind_int(st, 4, limit + 1);
+    ret->comparison = mem_array((size_t)limit + 1, sizeof *ret->comparison);
+    while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row) {
+        if (ret->n == (size_t)limit) {
+            ret->more = true;
+            break;
+        }
+        if ((code = get_comparison(st, &ret->comparison[ret->n], err)))
+            break;
+        ret->n++;
+    }
+    if (code)
+        comparison_rows_done(ret);
+    return code;
+}
+
+void comparison_record_done(struct comparison_record *rec)
+{
+    comparison_free(rec->comparison);
+    free(rec->measurement);
+    *rec = (struct comparison_record){0};
+}
+
+static int read_the_comparison(struct store_reader *r, int64_t id, struct comparison **ret,
+                               struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    int code = reader_stmt(r, R_COMPARISON, &st, err);
+    if (code)
+        return code;
+    sqlite3_bind_int64(st, 1, id);
+    if ((code = reader_step(r, st, &is_row, err)))
+        return code;
+    if (!is_row)
+        return err_set(err, E_NOT_FOUND, "there is no comparison %lld", (long long)id);
+    return get_comparison(st, ret, err);
+}
+
+int store_read_comparison(struct store_reader *r, int64_t id, struct comparison_record *ret,
+                          struct cail_err *err)
+{
+    *ret = (struct comparison_record){0};
+    int code = reader_begin(r, err);
+    if (code)
+        return code;
+    if ((code = read_the_comparison(r, id, &ret->comparison, err)) == 0)
+        code = read_measurements(r, id, &ret->measurement, &ret->n_measurements, err);
+    reader_end(r);
+    if (code)
+        comparison_record_done(ret);
+    return code;
+}
+
+int store_read_aa(struct store_reader *r, const char *fingerprint,
+                  void (*fn)(void *arg, const char *benchmark, const char *params,
+                             const char *metric, double effect, bool alarm, int64_t comparison_id),
+                  void *arg, struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    int code = reader_stmt(r, R_AA, &st, err);
+    if (code)
+        return code;
+    sqlite3_bind_text(st, 1, fingerprint, -1, SQLITE_STATIC);
+    while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row)
+        fn(arg, row_text(st, 0), row_text(st, 1), row_text(st, 2), sqlite3_column_double(st, 3),
+           sqlite3_column_int(st, 4) != 0, sqlite3_column_int64(st, 5));
+    return code;
+}
