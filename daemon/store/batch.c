@@ -297,6 +297,20 @@ void store_drop_cache(struct store_batch *b, const char *key)
     put_string(b, key);
 }
 
+void store_put_pr(struct store_batch *b, const struct pr *p)
+{
+    BUG_ON(p->id <= 0);
+    batch_op(b, W_PR);
+    row_put_pr(b, p);
+}
+
+void store_put_topic(struct store_batch *b, const struct topic *t)
+{
+    BUG_ON(t->id <= 0);
+    batch_op(b, W_TOPIC);
+    row_put_topic(b, t);
+}
+
 void store_put_setting(struct store_batch *b, const char *key, const char *value)
 {
     batch_op(b, W_SETTING);

@@ -137,6 +137,30 @@ static int load_settings(struct load *l)
     return code;
 }
 
+static int load_prs(struct load *l)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    struct pr *p;
+    bool is_row;
+    int code = l->to->pr ? reader_stmt(&l->r, R_LOAD_PRS, &st, l->err) : 0;
+    while (st && code == 0 && (code = reader_step(&l->r, st, &is_row, l->err)) == 0 && is_row)
+        if ((code = row_get_pr(st, &p, l->err)) == 0)
+            l->to->pr(l->to->arg, p);
+    return code;
+}
+
+static int load_topics(struct load *l)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    struct topic *t;
+    bool is_row;
+    int code = l->to->topic ? reader_stmt(&l->r, R_LOAD_TOPICS, &st, l->err) : 0;
+    while (st && code == 0 && (code = reader_step(&l->r, st, &is_row, l->err)) == 0 && is_row)
+        if ((code = row_get_topic(st, &t, l->err)) == 0)
+            l->to->topic(l->to->arg, t);
+    return code;
+}
+
 static int load_ids(struct load *l, struct store_ids *ret)
 {
     CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
@@ -163,7 +187,8 @@ int store_load(struct store *s, int64_t now_us, const struct store_loader *loade
         (code = load_groups(&l)) == 0 && (code = load_jobs(&l)) == 0 &&
         (code = load_attempts(&l)) == 0 && (code = load_leases(&l)) == 0 &&
         (code = load_cache(&l)) == 0 && (code = load_idem(&l, now_us)) == 0 &&
-        (code = load_settings(&l)) == 0 &&
+        (code = load_settings(&l)) == 0 && (code = load_prs(&l)) == 0 &&
+        (code = load_topics(&l)) == 0 &&
         (!loader->comparison || (code = comparisons_load(&l.r, loader, err)) == 0))
         code = load_ids(&l, ret_ids);
     reader_end(&l.r);

@@ -99,6 +99,12 @@ static const struct field cache_fields[] = {CACHE_FIRST(FIELD, WORD) CACHE_FIELD
 #define NOUN queue
 static const struct field queue_fields[] = {QUEUE_FIRST(FIELD, WORD) QUEUE_FIELDS(FIELD, WORD)};
 #undef NOUN
+#define NOUN pr
+static const struct field pr_fields[] = {PR_FIRST(FIELD, WORD) PR_FIELDS(FIELD, WORD)};
+#undef NOUN
+#define NOUN topic
+static const struct field topic_fields[] = {TOPIC_FIRST(FIELD, WORD) TOPIC_FIELDS(FIELD, WORD)};
+#undef NOUN
 
 /* --- noun -> batch --- */
 
@@ -260,6 +266,16 @@ void row_put_cache(struct store_batch *b, const struct cache_entry *c)
 void row_put_queue(struct store_batch *b, const struct queue *q)
 {
     PUT(b, queue_fields, q);
+}
+
+void row_put_pr(struct store_batch *b, const struct pr *p)
+{
+    PUT(b, pr_fields, p);
+}
+
+void row_put_topic(struct store_batch *b, const struct topic *t)
+{
+    PUT(b, topic_fields, t);
 }
 
 /* --- row -> noun --- */
@@ -466,6 +482,30 @@ int row_get_cache(sqlite3_stmt *st, struct cache_entry **ret, struct cail_err *e
         cache_entry_free(c);
     else
         *ret = c;
+    return rc;
+}
+
+int row_get_pr(sqlite3_stmt *st, struct pr **ret, struct cail_err *err)
+{
+    int next = 0;
+    struct pr *p = pr_new();
+    int rc = GET(st, &next, pr_fields, p, err);
+    if (rc)
+        pr_free(p);
+    else
+        *ret = p;
+    return rc;
+}
+
+int row_get_topic(sqlite3_stmt *st, struct topic **ret, struct cail_err *err)
+{
+    int next = 0;
+    struct topic *t = topic_new();
+    int rc = GET(st, &next, topic_fields, t, err);
+    if (rc)
+        topic_free(t);
+    else
+        *ret = t;
     return rc;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "model/job.h"
+#include "model/lab.h"
 
 #define JOB_FIXED(X, W)                                                                            \
     X(group_id, I64_0, group)                                                                      \
@@ -140,6 +141,42 @@
     X(limit_, I32, limit)                                                                          \
     X(paused, BOOL, paused)
 
+#define PR_FIRST(X, W) X(id, I64, id)
+#define PR_FIELDS(X, W)                                                                            \
+    X(url, TEXT, url)                                                                              \
+    X(brief, TEXT, brief)                                                                          \
+    X(upstream, TEXT, upstream)                                                                    \
+    X(number, I64, number)                                                                         \
+    X(title, TEXT_NULL, title)                                                                     \
+    W(state, state, pr_state_words, PR_STATE_COUNT)                                                \
+    X(author, TEXT_NULL, author)                                                                   \
+    X(head_sha, TEXT_NULL, head_sha)                                                               \
+    X(base_sha, TEXT_NULL, base_sha)                                                               \
+    X(base_ref, TEXT_NULL, base_ref)                                                               \
+    X(note, TEXT_NULL, note)                                                                       \
+    X(fetched_at_us, I64_0, fetched_at_us)                                                         \
+    X(created_at_us, I64, created_at_us)                                                           \
+    X(updated_at_us, I64, updated_at_us)
+
+#define TOPIC_FIRST(X, W) X(id, I64, id)
+#define TOPIC_FIELDS(X, W)                                                                         \
+    X(upstream, TEXT, upstream)                                                                    \
+    X(name, TEXT, name)                                                                            \
+    X(branch, TEXT, branch)                                                                        \
+    X(worktree, TEXT, worktree)                                                                    \
+    X(fork, TEXT_NULL, fork)                                                                       \
+    X(base_branch, TEXT_NULL, base_branch)                                                         \
+    X(base_sha, TEXT_NULL, base_sha)                                                               \
+    X(head_sha, TEXT_NULL, head_sha)                                                               \
+    X(ahead, I32_M1, ahead)                                                                        \
+    X(behind, I32_M1, behind)                                                                      \
+    X(check_job, I64_0, check_job)                                                                 \
+    X(check_sha, TEXT_NULL, check_sha)                                                             \
+    X(pr, TEXT_NULL, pr)                                                                           \
+    X(closed, BOOL, closed)                                                                        \
+    X(created_at_us, I64, created_at_us)                                                           \
+    X(updated_at_us, I64, updated_at_us)
+
 /* Text makers for the lists above. */
 #define ROW_NAME0(column, ...) #column
 #define ROW_NAME(column, ...)  ", " #column
@@ -162,6 +199,8 @@
 #define ARTIFACT_COLUMNS ROW_LIST(ARTIFACT_FIRST, ROW_NAME0) ROW_LIST(ARTIFACT_FIELDS, ROW_NAME)
 #define CACHE_COLUMNS    ROW_LIST(CACHE_FIRST, ROW_NAME0) ROW_LIST(CACHE_FIELDS, ROW_NAME)
 #define QUEUE_COLUMNS    ROW_LIST(QUEUE_FIRST, ROW_NAME0) ROW_LIST(QUEUE_FIELDS, ROW_NAME)
+#define PR_COLUMNS       ROW_LIST(PR_FIRST, ROW_NAME0) ROW_LIST(PR_FIELDS, ROW_NAME)
+#define TOPIC_COLUMNS    ROW_LIST(TOPIC_FIRST, ROW_NAME0) ROW_LIST(TOPIC_FIELDS, ROW_NAME)
 
 struct store_batch;
 
@@ -173,6 +212,8 @@ void row_put_result(struct store_batch *b, const struct result *r);
 void row_put_artifact(struct store_batch *b, const struct artifact *a);
 void row_put_cache(struct store_batch *b, const struct cache_entry *c);
 void row_put_queue(struct store_batch *b, const struct queue *q);
+void row_put_pr(struct store_batch *b, const struct pr *p);
+void row_put_topic(struct store_batch *b, const struct topic *t);
 /* Binds of an update: the MOVING columns, then the id. */
 void row_move_job(struct store_batch *b, const struct job *j);
 void row_move_attempt(struct store_batch *b, const struct attempt *a);
@@ -187,6 +228,8 @@ int row_get_result(sqlite3_stmt *st, struct result *ret, struct cail_err *err) N
 int row_get_artifact(sqlite3_stmt *st, struct artifact *ret, struct cail_err *err) NODISCARD;
 int row_get_cache(sqlite3_stmt *st, struct cache_entry **ret, struct cail_err *err) NODISCARD;
 int row_get_queue(sqlite3_stmt *st, struct queue **ret, struct cail_err *err) NODISCARD;
+int row_get_pr(sqlite3_stmt *st, struct pr **ret, struct cail_err *err) NODISCARD;
+int row_get_topic(sqlite3_stmt *st, struct topic **ret, struct cail_err *err) NODISCARD;
 
 /* A word column that stands alone (a state in a count, `when_`). */
 int row_get_word(sqlite3_stmt *st, int column, const char *const *words, int n, int *ret,

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "model/comparison.h"
 #include "model/job.h"
+#include "model/lab.h"
 
 struct store;
 struct store_batch;
@@ -61,6 +62,8 @@ struct store_loader {
     void (*idem)(void *arg, const char *key, const char *body_sha256, int64_t job_id,
                  int64_t group_id, int64_t at_us);
     void (*setting)(void *arg, const char *key, const char *value);
+    void (*pr)(void *arg, struct pr *p);       /* by id; NULL = not wanted */
+    void (*topic)(void *arg, struct topic *t); /* by id; NULL = not wanted */
     /* Live comparisons by id, each with its measurements by seq (valid in the call alone). NULL =
      * not wanted. */
     void (*comparison)(void *arg, struct comparison *c, const struct measurement *m, size_t n);
@@ -102,6 +105,9 @@ void store_put_results(struct store_batch *b, const struct result *r, size_t n);
 void store_put_artifacts(struct store_batch *b, const struct artifact *a, size_t n);
 void store_put_cache(struct store_batch *b, const struct cache_entry *c);
 void store_drop_cache(struct store_batch *b, const char *key);
+/* The whole row, new or not; an address or a name that another id has is a contradiction. */
+void store_put_pr(struct store_batch *b, const struct pr *p);
+void store_put_topic(struct store_batch *b, const struct topic *t);
 void store_put_setting(struct store_batch *b, const char *key, const char *value);
 
 /* The whole row but for id, kind, name, recipe, spec, uid, user, pr and created_at_us, which never

@@ -58,6 +58,7 @@ SQL = {
     ("comparison", "state"): "comparison_states",
     ("comparison", "kind"): "comparison_kinds",
     ("comparison", "verdict"): "verdicts",
+    ("pr", "state"): "pr_states",
     ("measurement", "side"): "sides",
     ("measurement", "state"): "measurement_states",
 }
