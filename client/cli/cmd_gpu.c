@@ -120,8 +120,8 @@ static int drain(const struct cli *cli, bool on)
 
 int cmd_gpu(struct cli *cli)
 {
-    static const char *const only_exec[] = {"gpus", "gpu-model", "for",  "priority",
-                                            "name", "now",       "grace"};
+    static const char *const only_exec[] = {"gpus", "gpu-model", "gpu-uuid", "for",
+                                            "name", "priority",  "grace",    "now"};
     const char *word = cli->args.n_words > 0 ? cli->args.word[0] : "";
     bool exec = strcmp(word, "exec") == 0;
     for (size_t i = 0; i < sizeof only_exec / sizeof only_exec[0] && !exec; i++)

@@ -95,9 +95,9 @@ static int build_request(struct lease *l, json_t **ret)
     json_t *needs = json_object_get(body, "needs");
     if (needs == NULL)
         json_object_set_new(body, "needs", needs = cli_json(json_object()));
-    if (json_object_get(needs, "gpus") == NULL)
+    if (json_object_get(needs, "gpus") == NULL && json_object_get(needs, "gpu_uuid") == NULL)
         json_object_set_new(needs, "gpus", cli_json(json_integer(1)));
-    if (js_int(needs, "gpus", 0) < 1) {
+    if (js_int(needs, "gpus", 1) < 1) {
         json_decref(body);
         return cli_usage(cli, "--gpus wants 1 or more");
     }

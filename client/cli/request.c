@@ -26,6 +26,7 @@ static const struct member {
     {"cpus", "needs", "cpus", CPUS, true},
     {"gpus", "needs", "gpus", INTEGER, true},
     {"gpu-model", "needs", "gpu_model", TEXT, true},
+    {"gpu-uuid", "needs", "gpu_uuid", TEXT, true},
     {"gpu-memory", "needs", "gpu_memory_mib", MIB, true},
     {"memory", "needs", "memory_mib", MIB, true},
     {"exclusive", "needs", "exclusive", TEXT, true},

@@ -203,7 +203,9 @@ int engine_patch(struct engine *e, struct job *j, const char *body, size_t len,
     struct job_patch patch;
     int rc = job_patch_apply(body, len, trial, &patch, err);
     if (!rc) {
-        rc = sched_possible(e->sched, &trial->needs, err);
+        rc = sched_name_cards(e->sched, &trial->needs, err);
+        if (!rc)
+            rc = sched_possible(e->sched, &trial->needs, err);
         job_patch_done(&patch);
     }
     job_free(trial);

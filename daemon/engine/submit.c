@@ -55,6 +55,10 @@ static void merge_needs(struct job_request *rq, const struct recipe *r)
         n->cpus = r->needs.cpus;
     if (!n->gpus)
         n->gpus = r->needs.gpus;
+    if (!n->gpu_model && !n->gpu_uuid)
+        model_set(&n->gpu_model, r->needs.gpu_model);
+    if (!n->gpu_memory_mib && !n->gpu_uuid)
+        n->gpu_memory_mib = r->needs.gpu_memory_mib;
     if (!n->memory_mib)
         n->memory_mib = r->needs.memory_mib;
     if (n->exclusive == EXCLUSIVE_NONE)
@@ -62,22 +66,43 @@ static void merge_needs(struct job_request *rq, const struct recipe *r)
 }
 
 /* A step's own needs; an explicit number of cpus in the request also bounds the steps that would
- * take all. */
+ * take all, and which cards the request wants is said to the steps that use any. */
 static void step_needs(const struct job_request *rq, const struct recipe_step *step,
                        struct needs *ret)
 {
     needs_copy(ret, step->has_needs ? &step->needs : &rq->job->needs);
     if (step->has_needs && rq->said_cpus && step->needs.cpus == CPUS_ALL)
         ret->cpus = rq->job->needs.cpus;
+    if (!ret->gpus || !step->has_needs)
+        return;
+    const struct needs *said = &rq->job->needs;
+    if (said->gpu_model)
+        model_set(&ret->gpu_model, said->gpu_model);
+    if (said->gpu_memory_mib)
+        ret->gpu_memory_mib = said->gpu_memory_mib;
+    if (said->gpu_uuid) {
+        model_set(&ret->gpu_uuid, said->gpu_uuid);
+        ret->gpus = said->gpus;
+    }
 }
 
 /* While the probe has not said which cards there are, a wish for cards is taken on trust. */
-static int possible(struct engine *e, const struct needs *needs, struct cail_err *err)
+static int possible(struct engine *e, struct needs *needs, struct cail_err *err)
 {
-    struct needs n = *needs; /* borrows gpu_model */
-    if (!cards_are_known(e))
+    bool known = cards_are_known(e);
+    int rc = known ? sched_name_cards(e->sched, needs, err) : 0;
+    struct needs n = *needs; /* borrows its texts */
+    if (!known)
         n.gpus = 0;
-    return sched_possible(e->sched, &n, err);
+    return rc ? rc : sched_possible(e->sched, &n, err);
+}
+
+/* Which cards has no column of its own: it stands in the spec. */
+static void put_step_needs(struct str *spec, const struct needs *n, size_t at)
+{
+    struct jw w = JW(spec);
+    str_adds(spec, at ? "," : spec->len ? ",\"step_needs\":[" : "\"step_needs\":[");
+    needs_doc(&w, n);
 }
 
 static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err *err)
@@ -111,18 +136,14 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
     merge_needs(rq, r);
     const char *names[JOB_STEPS_MAX];
     struct str *s = &rq->spec;
-    str_addf(s, "%s\"step_needs\":[", s->len ? "," : "");
     struct needs first = {0};
     for (size_t i = 0; i < r->n_steps; i++) {
         struct needs n = {0};
         step_needs(rq, &r->step[i], &n);
-        struct jw w = JW(s);
-        if (i)
-            str_addc(s, ',');
-        needs_doc(&w, &n);
+        rc = rc ? rc : possible(e, &n, err);
+        put_step_needs(s, &n, i);
         if (!i)
             needs_copy(&first, &n);
-        rc = rc ? rc : possible(e, &n, err);
         needs_done(&n);
         names[i] = r->step[i].name;
     }
@@ -141,8 +162,13 @@ static int seal(struct engine *e, struct job_request *rq, struct cail_err *err)
         return seal_recipe(e, rq, err);
     if (rq->job->kind == KIND_BUILD && !rq->said_cpus)
         rq->job->needs.cpus = CPUS_ALL;
+    int rc = possible(e, &rq->job->needs, err);
+    if (rq->job->needs.gpu_uuid) {
+        put_step_needs(&rq->spec, &rq->job->needs, 0);
+        str_addc(&rq->spec, ']');
+    }
     job_request_seal(rq, NULL, NULL, 0);
-    return possible(e, &rq->job->needs, err);
+    return rc;
 }
 
 /* 1 = the states of jobs outside memory are wanted first. */

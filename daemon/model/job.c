@@ -20,15 +20,18 @@ void model_set(char **field, const char *value)
 void needs_done(struct needs *n)
 {
     free(n->gpu_model);
+    free(n->gpu_uuid);
     memset(n, 0, sizeof *n);
 }
 
 void needs_copy(struct needs *to, const struct needs *from)
 {
-    char *model = mem_strdup(from->gpu_model);
+    char *model = mem_strdup(from->gpu_model), *uuid = mem_strdup(from->gpu_uuid);
     free(to->gpu_model);
+    free(to->gpu_uuid);
     *to = *from;
     to->gpu_model = model;
+    to->gpu_uuid = uuid;
 }
 
 struct job *job_new(void)

@@ -20,6 +20,7 @@ struct needs {
     int64_t memory_mib;     /* 0 = not said: books nothing */
     int64_t gpu_memory_mib; /* least memory of each card, 0 = any */
     char *gpu_model;        /* glob, NULL = any */
+    char *gpu_uuid; /* these cards alone: UUIDs or beginnings of them with commas; NULL = any */
     enum exclusive exclusive;
     bool share; /* may share a card; never for benchmarks */
 };

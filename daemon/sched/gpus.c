@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "sched/parts.h"
 
 static int find_card(const struct sched_gpu *gpus, int32_t n, const char *uuid)
@@ -75,6 +77,72 @@ size_t sched_gpus(const struct sched *s, const struct sched_gpu **ret)
     return (size_t)s->n_gpus;
 }
 
+/* Does the card's UUID begin so, with or without the "GPU-" or "MIG-" before it? */
+static bool begins(const char *uuid, const char *word, size_t len)
+{
+    const char *dash = strchr(uuid, '-');
+    return strncasecmp(uuid, word, len) == 0 || (dash && strncasecmp(dash + 1, word, len) == 0);
+}
+
+bool sched_is_named(const char *names, const char *uuid)
+{
+    for (size_t n; *names; names += n + (names[n] == ',')) {
+        n = strcspn(names, ",");
+        if (begins(uuid, names, n))
+            return true;
+    }
+    return false;
+}
+
+/* The card that a word means, -1 with the reason. */
+static int named_card(const struct sched *s, const char *word, size_t len, struct cail_err *err)
+{
+    int found = -1, n = 0;
+    for (int32_t i = 0; i < s->n_present; i++)
+        if (begins(s->gpus[i].uuid, word, len)) {
+            if (strlen(s->gpus[i].uuid) == len)
+                return i;
+            found = i;
+            n++;
+        }
+    if (n == 1)
+        return found;
+    if (n)
+        (void)err_set_at(err, E_IMPOSSIBLE, "/needs/gpu_uuid",
+                         "the UUIDs of %d cards begin with %.*s; write more of it", n, (int)len,
+                         word);
+    else
+        (void)err_set_at(err, E_IMPOSSIBLE, "/needs/gpu_uuid", "this machine has no card %.*s",
+                         (int)len, word);
+    if (s->n_present)
+        err_hint(err, "its cards: %.48s%s%.48s%s", s->gpus[0].uuid, s->n_present > 1 ? ", " : "",
+                 s->n_present > 1 ? s->gpus[1].uuid : "", s->n_present > 2 ? ", ..." : "");
+    return -1;
+}
+
+int sched_name_cards(const struct sched *s, struct needs *needs, struct cail_err *err)
+{
+    bool taken[SCHED_GPUS_MAX] = {false};
+    CLEANUP(str_done) struct str all = STR_INIT;
+    const char *p = needs->gpu_uuid;
+    for (size_t n; p && *p; p += n + (p[n] == ',')) {
+        n = strcspn(p, ",");
+        int i = named_card(s, p, n, err);
+        if (i < 0)
+            return E_IMPOSSIBLE;
+        if (taken[i])
+            return err_set_at(err, E_IMPOSSIBLE, "/needs/gpu_uuid", "names %s twice",
+                              s->gpus[i].uuid);
+        taken[i] = true;
+        str_addf(&all, "%s%s", all.len ? "," : "", s->gpus[i].uuid);
+    }
+    if (all.len) {
+        free(needs->gpu_uuid);
+        needs->gpu_uuid = str_take(&all);
+    }
+    return 0;
+}
+
 void sched_describe_gpus(const struct want *w, char *out, size_t size)
 {
     char model[120] = "", memory[48] = "";
@@ -82,13 +150,18 @@ void sched_describe_gpus(const struct want *w, char *out, size_t size)
         snprintf(model, sizeof model, " like '%.96s'", w->gpu_model);
     if (w->gpu_memory_mib)
         snprintf(memory, sizeof memory, " with %lld MiB", (long long)w->gpu_memory_mib);
-    snprintf(out, size, "needs %d gpu%s%s%s", w->gpus, w->gpus == 1 ? "" : "s", model, memory);
+    if (w->gpu_uuid)
+        snprintf(out, size, "needs %.200s%s%s", w->gpu_uuid, model, memory);
+    else
+        snprintf(out, size, "needs %d gpu%s%s%s", w->gpus, w->gpus == 1 ? "" : "s", model, memory);
 }
 
 static int possible_gpus(const struct sched *s, const struct needs *d, struct cail_err *err)
 {
-    const struct want w = {
-        .gpus = d->gpus, .gpu_memory_mib = d->gpu_memory_mib, .gpu_model = d->gpu_model};
+    const struct want w = {.gpus = d->gpus,
+                           .gpu_memory_mib = d->gpu_memory_mib,
+                           .gpu_model = d->gpu_model,
+                           .gpu_uuid = d->gpu_uuid};
     char what[256];
     int32_t suit = 0;
     for (int32_t i = 0; i < s->n_present; i++)

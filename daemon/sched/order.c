@@ -47,6 +47,11 @@ static int cmp_shelves(const struct shelf *a, const struct shelf *b)
     return cmp_order(first_of(a), first_of(b));
 }
 
+static int cmp_texts(const char *p, const char *q)
+{
+    return p && q ? strcmp(p, q) : !!p - !!q;
+}
+
 /* Only for finding a shelf again: the order itself means nothing. */
 static int cmp_shapes(const struct shelf *a, const struct shelf *b)
 {
@@ -61,8 +66,8 @@ static int cmp_shapes(const struct shelf *a, const struct shelf *b)
     for (size_t i = 0; i < ARRAY_LEN(x); i++)
         if (x[i] != y[i])
             return x[i] < y[i] ? -1 : 1;
-    const char *p = a->want.gpu_model, *q = b->want.gpu_model;
-    return p && q ? strcmp(p, q) : !!p - !!q;
+    int order = cmp_texts(a->want.gpu_model, b->want.gpu_model);
+    return order ? order : cmp_texts(a->want.gpu_uuid, b->want.gpu_uuid);
 }
 
 struct node *sched_first_of_lane(struct lane *l)
@@ -160,6 +165,7 @@ static struct shelf *shelf_for(struct sched *s, const struct node *n)
                  .memory_mib = d->memory_mib,
                  .gpu_memory_mib = d->gpu_memory_mib,
                  .gpu_model = d->gpu_model,
+                 .gpu_uuid = d->gpu_uuid,
                  .share = sched_is_share(j)},
         .timeout_s = j->timeout_s,
     };
@@ -173,6 +179,7 @@ static struct shelf *shelf_for(struct sched *s, const struct node *n)
     sh = mem_zalloc(sizeof *sh);
     *sh = probe;
     sh->want.gpu_model = mem_strdup(d->gpu_model);
+    sh->want.gpu_uuid = mem_strdup(d->gpu_uuid);
     RB_INIT(&sh->nodes);
     RB_INSERT(sched_shapes, &s->shapes, sh);
     if (sh->team)
@@ -208,5 +215,6 @@ void sched_unshelve(struct sched *s, struct node *n)
     if (sh->team)
         LIST_REMOVE(sh, in_team);
     free((char *)sh->want.gpu_model);
+    free((char *)sh->want.gpu_uuid);
     free(sh);
 }

@@ -89,7 +89,7 @@ struct run {
 struct want {
     int32_t cpus, ports, gpus;
     int64_t memory_mib, gpu_memory_mib;
-    const char *gpu_model;
+    const char *gpu_model, *gpu_uuid;
     bool share;
 };
 
@@ -104,7 +104,7 @@ RB_HEAD(sched_lanes, lane);    /* open ones, by first job */
 struct shelf {
     struct lane *lane;
     struct team *team;
-    struct want want; /* owns gpu_model; cpus may be CPUS_ALL */
+    struct want want; /* owns gpu_model, gpu_uuid; cpus may be CPUS_ALL */
     int64_t timeout_s;
     int64_t solo; /* job id when it may not share a shelf, else 0 */
     struct sched_by_order nodes;
@@ -233,6 +233,8 @@ void sched_pool_copy(const struct sched *s, struct pool *to, const struct pool *
 void sched_take(struct pool *p, const struct hold *h);
 void sched_give(struct pool *p, const struct hold *h);
 bool sched_card_free(const struct sched_gpu *g, const struct card *c, const struct want *w);
+/* Is the card one of "GPU-a,GPU-b"? */
+bool sched_is_named(const char *names, const char *uuid);
 bool sched_card_suits(const struct sched_gpu *g, const struct want *w);
 bool sched_glob(const char *pattern, const char *text);
 

@@ -27,6 +27,7 @@ void sched_want(struct sched *s, const struct node *n, struct want *ret)
                          .memory_mib = d->memory_mib,
                          .gpu_memory_mib = d->gpu_memory_mib,
                          .gpu_model = d->gpu_model,
+                         .gpu_uuid = d->gpu_uuid,
                          .share = sched_is_share(n->job)};
     if (d->cpus != CPUS_ALL)
         return;
@@ -38,7 +39,8 @@ void sched_want(struct sched *s, const struct node *n, struct want *ret)
 bool sched_card_suits(const struct sched_gpu *g, const struct want *w)
 {
     return g->memory_mib >= w->gpu_memory_mib &&
-           (!w->gpu_model || sched_glob(w->gpu_model, g->model));
+           (!w->gpu_model || sched_glob(w->gpu_model, g->model)) &&
+           (!w->gpu_uuid || sched_is_named(w->gpu_uuid, g->uuid));
 }
 
 bool sched_card_free(const struct sched_gpu *g, const struct card *c, const struct want *w)

@@ -107,6 +107,10 @@ void sched_set_paused(struct sched *s, bool paused);
 void sched_set_gpus(struct sched *s, const struct sched_gpu *gpus, size_t n);
 size_t sched_gpus(const struct sched *s, const struct sched_gpu **ret);
 
+/* Write the cards that needs->gpu_uuid names in full: a beginning of a UUID (with or without its
+ * "GPU-") that only one present card has becomes that UUID. E_IMPOSSIBLE at "/needs/gpu_uuid" when
+ * there is no such card, several have that beginning, or two names mean the same one. */
+int sched_name_cards(const struct sched *s, struct needs *needs, struct cail_err *err) NODISCARD;
 /* Can this ever run here? E_IMPOSSIBLE with a pointer ("/needs/cpus") and a sentence with the
  * numbers ("needs 64 cpus; this machine grants 2"). Drained cards count: they come back. */
 int sched_possible(const struct sched *s, const struct needs *needs,

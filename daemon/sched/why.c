@@ -176,6 +176,31 @@ static void why_counted(const struct sched *s, struct rows *rows, const struct c
     say(c, " %s %s", total == 1 ? "holds" : "hold", k->total - left == 1 ? "it" : "them");
 }
 
+/* Cards that were asked for by name: each that is not free, and who has it. */
+static void why_named(const struct sched *s, struct sched_constraint *c, const struct want *w)
+{
+    const char *joint = "waits for ";
+    int32_t suit = 0;
+    for (int32_t i = 0; i < s->n_gpus; i++) {
+        const struct sched_gpu *g = &s->gpus[i];
+        if (!sched_card_suits(g, w))
+            continue;
+        suit++;
+        if (sched_card_free(g, &s->pool.card[i], w))
+            continue;
+        say(c, "%s%.48s", joint, g->uuid);
+        if (g->holder)
+            say(c, ", held by job %" PRId64, g->holder);
+        else
+            say(c, ": %.80s", g->reason[0] ? g->reason : "not available");
+        if (g->holder && c->n_jobs < (int)ARRAY_LEN(c->jobs))
+            c->jobs[c->n_jobs++] = g->holder;
+        joint = "; ";
+    }
+    if (suit < w->gpus)
+        say(c, "%s%.150s, which %s not there", joint, w->gpu_uuid, w->gpus == 1 ? "is" : "are");
+}
+
 static void why_gpus(const struct sched *s, struct rows *rows, const struct want *w)
 {
     struct want cards_only = *w;
@@ -187,6 +212,10 @@ static void why_gpus(const struct sched *s, struct rows *rows, const struct want
     cards_only.memory_mib = 0;
     struct sched_constraint *c =
         say_row(rows, "gpus", sched_fits(s, &s->pool, &cards_only, &lease));
+    if (w->gpu_uuid && !c->met) {
+        why_named(s, c, w);
+        return;
+    }
     for (int32_t i = 0; i < s->n_present; i++) {
         const struct sched_gpu *g = &s->gpus[i];
         if (!sched_card_suits(g, w))

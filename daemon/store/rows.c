@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/batch.h"
+#include "wire/job_spec.h"
 
 /* _0 and _M1: that value of the noun is NULL in the row. */
 enum field_type {
@@ -410,6 +411,7 @@ int row_get_job(sqlite3_stmt *st, struct job **ret, struct cail_err *err)
         job_free(j);
         return rc;
     }
+    j->needs.gpu_uuid = job_spec_gpu_uuid(j->spec, j->step);
     *ret = j;
     return 0;
 }

@@ -7,6 +7,18 @@
 
 #include "wire/job_spec.h"
 
+/* "GPU-a,GPU-b" as an array; NULL as an empty one. */
+static void put_list(struct jw *w, const char *text)
+{
+    jw_open(w, '[');
+    while (text && *text) {
+        size_t n = strcspn(text, ",");
+        jw_strn(w, text, n);
+        text += n + (text[n] == ',');
+    }
+    jw_close(w, ']');
+}
+
 void needs_doc(struct jw *w, const struct needs *n)
 {
     jw_open(w, '{');
@@ -22,6 +34,11 @@ void needs_doc(struct jw *w, const struct needs *n)
         jw_null(w);
     jw_kint(w, "gpus", n->gpus);
     jw_kstr(w, "gpu_model", n->gpu_model);
+    jw_key(w, "gpu_uuid");
+    if (n->gpu_uuid)
+        put_list(w, n->gpu_uuid);
+    else
+        jw_null(w);
     jw_key(w, "gpu_memory_mib");
     if (n->gpu_memory_mib)
         jw_int(w, n->gpu_memory_mib);
@@ -113,17 +130,10 @@ static void flags_doc(struct jw *w, const struct job *j)
     jw_close(w, ']');
 }
 
-/* "GPU-a,GPU-b" as an array. */
 static void gpus_doc(struct jw *w, const char *gpus)
 {
     jw_key(w, "gpus");
-    jw_open(w, '[');
-    while (gpus && *gpus) {
-        size_t n = strcspn(gpus, ",");
-        jw_strn(w, gpus, n);
-        gpus += n + (gpus[n] == ',');
-    }
-    jw_close(w, ']');
+    put_list(w, gpus);
 }
 
 static void outcome_doc(struct jw *w, const struct job *j)

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "wire/decode.h"
+#include "wire/job_doc.h"
 
 struct patch {
     struct job *to; /* a scratch copy of the scheduling fields */
@@ -80,14 +81,36 @@ static int patch_field(struct patch *p, const char *key, json_t *v)
     return rc;
 }
 
-/* The spec with its "labels" replaced. */
-static int new_spec(const char *spec, json_t *labels, char **ret, struct cail_err *err)
+/* What has no column goes into the spec: the cards that the present step names. */
+static void put_cards(json_t *spec, const struct job *j)
+{
+    json_t *steps = json_object_get(spec, "step_needs");
+    if (!steps) {
+        steps = json_array();
+        json_object_set_new(spec, "step_needs", steps);
+    }
+    while (json_array_size(steps) <= (size_t)j->step)
+        json_array_append_new(steps, json_object());
+    CLEANUP(str_done) struct str s = STR_INIT;
+    struct jw w = JW(&s);
+    json_t *needs = NULL;
+    needs_doc(&w, &j->needs);
+    if (!json_read(s.p, s.len, &needs, NULL))
+        json_array_set_new(steps, (size_t)j->step, needs);
+}
+
+/* The spec with its "labels" replaced (NULL = as they are), and with the cards of `to`. */
+static int new_spec(const char *spec, json_t *labels, const struct job *to, char **ret,
+                    struct cail_err *err)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
     int rc = json_read(spec, strlen(spec), &v, err);
     if (rc)
         return rc;
-    json_object_set(v, "labels", labels);
+    if (labels)
+        json_object_set(v, "labels", labels);
+    if (to)
+        put_cards(v, to);
     struct str s = STR_INIT;
     json_put(&s, v);
     *ret = str_take(&s);
@@ -97,6 +120,7 @@ static int new_spec(const char *spec, json_t *labels, char **ret, struct cail_er
 static void keep(struct job *job, struct job *from)
 {
     needs_copy(&job->needs, &from->needs);
+    job->step = from->step;
     job->priority = from->priority;
     job->timeout_s = from->timeout_s;
     job->not_before_us = from->not_before_us;
@@ -125,8 +149,10 @@ int job_patch_apply(const char *body, size_t len, struct job *job, struct job_pa
             break;
     }
     char *spec = NULL;
-    if (!rc && p.labels)
-        rc = new_spec(job->spec, p.labels, &spec, err);
+    bool cards = strcmp(job->needs.gpu_uuid ? job->needs.gpu_uuid : "",
+                        p.to->needs.gpu_uuid ? p.to->needs.gpu_uuid : "") != 0;
+    if (!rc && (p.labels || cards))
+        rc = new_spec(job->spec, p.labels, cards ? p.to : NULL, &spec, err);
     if (!rc) {
         keep(job, p.to);
         if (spec) {

@@ -93,6 +93,19 @@ void job_spec_done(struct job_spec *s)
     memset(s, 0, sizeof *s);
 }
 
+char *job_spec_gpu_uuid(const char *spec, int32_t step)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    struct jpath at = {.len = 0};
+    struct needs n = {.cpus = 1};
+    if (!strstr(spec, "\"gpu_uuid\":[") || json_read(spec, strlen(spec), &v, NULL))
+        return NULL;
+    json_t *needs = json_array_get(json_object_get(v, "step_needs"), (size_t)step);
+    char *uuid = needs && !json_get_needs(needs, &at, &n, NULL) ? mem_strdup(n.gpu_uuid) : NULL;
+    needs_done(&n);
+    return uuid;
+}
+
 /* The spec is our own text: "steps":["a","b"] is its last member and step names need no escapes. */
 bool job_spec_step_name(const char *spec, int32_t step, char out[64])
 {

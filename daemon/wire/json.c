@@ -186,11 +186,76 @@ static int get_i32(json_t *v, const struct jpath *at, int64_t high, int32_t *ret
     return rc;
 }
 
+/* One UUID or its beginning after those that *out has. Its characters are what the driver and what
+ * CUDA_VISIBLE_DEVICES use. */
+static int add_uuid(const char *text, size_t len, const struct jpath *at, struct str *out,
+                    struct cail_err *err)
+{
+    bool ok = len >= 4 && len < 64;
+    for (size_t i = 0; i < len; i++)
+        ok &= (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'z') ||
+              (text[i] >= 'A' && text[i] <= 'Z') || text[i] == '-' || text[i] == '/';
+    if (!ok)
+        return err_set_at(
+            err, E_BAD_FIELD, at->text,
+            "\"%.*s\" is neither a card's UUID as GET /gpus shows it nor its beginning",
+            (int)(len < 80 ? len : 80), text);
+    str_addf(out, "%s%.*s", out->len ? "," : "", (int)len, text);
+    return 0;
+}
+
+/* "GPU-a,GPU-b" or an array of such; an empty array = any card. */
+static int get_uuids(json_t *v, const struct jpath *at, struct needs *needs, struct cail_err *err)
+{
+    CLEANUP(str_done) struct str all = STR_INIT;
+    bool is_list = json_is_array(v);
+    size_t n = is_list ? json_array_size(v) : 1;
+    if (n > JOB_GPUS_MAX)
+        return err_set_at(err, E_BAD_FIELD, at->text, "names %zu cards; at most %d are taken", n,
+                          JOB_GPUS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const char *text;
+        int rc =
+            json_get_str(is_list ? json_array_get(v, i) : v, at, 64 * JOB_GPUS_MAX, "", &text, err);
+        for (; !rc; text += strcspn(text, ",") + 1) {
+            rc = add_uuid(text, strcspn(text, ","), at, &all, err);
+            if (!text[strcspn(text, ",")])
+                break;
+        }
+        if (rc)
+            return rc;
+    }
+    free(needs->gpu_uuid);
+    needs->gpu_uuid = all.len ? str_take(&all) : NULL;
+    return 0;
+}
+
+/* Who names cards says with it how many. */
+static int count_uuids(const json_t *v, struct jpath *at, struct needs *needs, struct cail_err *err)
+{
+    int32_t n = 1;
+    if (!needs->gpu_uuid)
+        return 0;
+    for (const char *c = needs->gpu_uuid; *c; c++)
+        n += *c == ',';
+    const json_t *said = json_object_get(v, "gpus");
+    if (said && !json_is_null(said) && needs->gpus != n) {
+        size_t mark = jpath_push(at, "gpus");
+        int rc = err_set_at(err, E_BAD_FIELD, at->text, "is %d, but gpu_uuid names %d card%s",
+                            needs->gpus, n, n == 1 ? "" : "s");
+        jpath_pop(at, mark);
+        return rc;
+    }
+    needs->gpus = n;
+    return 0;
+}
+
 static int get_need(const char *key, json_t *v, struct jpath *at, struct needs *needs,
                     struct cail_err *err)
 {
-    static const char *const known[] = {"cpus",       "gpus",      "gpu_model", "gpu_memory_mib",
-                                        "memory_mib", "exclusive", "ports",     "share"};
+    static const char *const known[] = {"cpus",           "gpus",       "gpu_model",
+                                        "gpu_uuid",       "memory_mib", "exclusive",
+                                        "gpu_memory_mib", "ports",      "share"};
     size_t mark = jpath_push(at, key);
     int rc = 0, word;
     const char *text;
@@ -210,6 +275,8 @@ static int get_need(const char *key, json_t *v, struct jpath *at, struct needs *
         rc = json_get_str(v, at, 100, "", &text, err);
         if (!rc)
             model_set(&needs->gpu_model, text);
+    } else if (strcmp(key, "gpu_uuid") == 0) {
+        rc = get_uuids(v, at, needs, err);
     } else if (strcmp(key, "exclusive") == 0) {
         rc = json_get_word(v, at, exclusive_words, EXCLUSIVE_COUNT, &word, err);
         if (!rc)
@@ -235,7 +302,7 @@ int json_get_needs(json_t *v, struct jpath *at, struct needs *needs, struct cail
         if (rc)
             return rc;
     }
-    return 0;
+    return count_uuids(v, at, needs, err);
 }
 
 void json_put(struct str *out, const json_t *v)

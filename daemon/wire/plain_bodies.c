@@ -113,7 +113,7 @@ static int add_pair(json_t *root, const char *p, size_t len, struct cail_err *er
                 refused[i]);
     }
     bool text = strncmp(key, "params.", 7) == 0 || strncmp(key, "labels.", 7) == 0 ||
-                strcmp(key, "name") == 0;
+                strcmp(key, "name") == 0 || strcmp(key, "needs.gpu_uuid") == 0;
     bool truth = strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
     json_t *v = text    ? json_string(value)
                 : truth ? json_boolean(value[0] == 't')
@@ -160,6 +160,7 @@ static const struct {
     {"--cpus", "needs.cpus", OPT_NUMBER},
     {"--gpus", "needs.gpus", OPT_NUMBER},
     {"--gpu-model", "needs.gpu_model", OPT_TEXT},
+    {"--gpu-uuid", "needs.gpu_uuid", OPT_TEXT},
     {"--gpu-memory", "needs.gpu_memory_mib", OPT_NUMBER},
     {"--memory", "needs.memory_mib", OPT_NUMBER},
     {"--exclusive", "needs.exclusive", OPT_TEXT},

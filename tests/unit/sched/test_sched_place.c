@@ -149,6 +149,46 @@ static void smallest_card_that_does(void **state)
     bench_close(&b);
 }
 
+static void named_cards_and_who_has_them(void **state)
+{
+    struct bench b;
+    struct needs n = {.cpus = 1, .gpus = 2};
+    struct cail_err err;
+    (void)state;
+    bench_open(&b, 8);
+    cards(&b);
+    n.gpu_uuid = mem_strdup("two,gpu-B");
+    assert_int_equal(sched_name_cards(b.s, &n, &err), 0);
+    assert_string_equal(n.gpu_uuid, "GPU-two,GPU-big");
+    struct job *j = bench_job(&b), *k = bench_job(&b);
+    needs_copy(&j->needs, &n);
+    k->needs.gpus = 1;
+    k->needs.gpu_uuid = mem_strdup("GPU-big");
+    bench_add(&b, j);
+    bench_add(&b, k);
+    with_gpus(&b, 1, NULL, 0);
+    assert_string_equal(bench_go(&b), "+1 +3");
+    assert_int_equal(b.lease[3].gpu[0], 1);
+    bench_why(&b, k, "gpus", false, "waits for GPU-big, held by job 1");
+    bench_end(&b, j, JOB_SUCCEEDED);
+    assert_string_equal(bench_go(&b), "+2");
+    assert_int_equal(b.lease[2].gpu[0], 0);
+    static const char *const wrong[][2] = {
+        {"GPU-t", NULL},
+        {"GPU-", "the UUIDs of 3 cards begin with GPU-; write more of it"},
+        {"GPU-three", "this machine has no card GPU-three"},
+        {"GPU-two,two", "names GPU-two twice"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        model_set(&n.gpu_uuid, wrong[i][0]);
+        assert_int_equal(sched_name_cards(b.s, &n, &err), wrong[i][1] ? E_IMPOSSIBLE : 0);
+        if (wrong[i][1])
+            assert_string_equal(err.text, wrong[i][1]);
+    }
+    needs_done(&n);
+    bench_close(&b);
+}
+
 static void drained_cards_wait_without_blocking(void **state)
 {
     struct bench b;
@@ -355,6 +395,7 @@ int main(void)
         cmocka_unit_test(all_cpus_beside_its_service),
         cmocka_unit_test(possible),
         cmocka_unit_test(smallest_card_that_does),
+        cmocka_unit_test(named_cards_and_who_has_them),
         cmocka_unit_test(drained_cards_wait_without_blocking),
         cmocka_unit_test(leases_stay_with_the_uuid),
         cmocka_unit_test(shared_cards),

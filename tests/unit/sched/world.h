@@ -58,7 +58,8 @@ struct event {
     enum job_state state; /* END */
     int a, b;
     struct {
-        int cpus, gpus, ports, memory, gpu_memory, model, priority, queue, timeout_s, max_wait_s;
+        int cpus, gpus, ports, memory, gpu_memory, model, card, priority, queue, timeout_s;
+        int max_wait_s; /* card: 1 + the only one it may have, 0 = any */
         int64_t group, after[3], not_before_us;
         enum after_when when[3];
         enum job_kind kind;
@@ -149,6 +150,8 @@ static struct rest rest_idle(void)
 static bool card_suits(const struct sched_gpu *g, const struct needs *d)
 {
     if (!g->available || g->memory_mib < d->gpu_memory_mib)
+        return false;
+    if (d->gpu_uuid && strcmp(d->gpu_uuid, g->uuid) != 0)
         return false;
     return !d->gpu_model || strstr(g->model, d->gpu_model[1] == 'A' ? "A100" : "L4");
 }
@@ -401,6 +404,8 @@ static void w_spec(struct world *w, struct job *j, const struct event *e)
     j->needs.memory_mib = e->spec.memory;
     j->needs.gpu_memory_mib = e->spec.gpu_memory;
     model_set(&j->needs.gpu_model, w_model[e->spec.model]);
+    if (e->spec.card)
+        model_set(&j->needs.gpu_uuid, w->card[e->spec.card - 1].uuid);
     j->needs.share = e->spec.share;
     j->needs.exclusive = e->spec.exclusive;
     j->priority = e->spec.priority;
