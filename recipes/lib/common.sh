@@ -29,6 +29,20 @@ metric() {
         "$1" "$2" "$3" "$4" "$5" "$6" "${rest% }"
 }
 
+# rounds DEFAULT: how often the measuring step measures. In a comparison each run is one round
+# (CAIL_ROUNDS), whatever the parameter `rounds` says.
+rounds() { printf '%s' "${CAIL_ROUNDS:-$(param rounds "$1")}"; }
+
+# use_dir RECIPE: the build of a recipe that this one uses, in USE_DIR.
+# shellcheck disable=SC2034 # for the steps
+use_dir() {
+    local var="CAIL_USE_${1^^}"
+    var=${var//-/_}
+    USE_DIR=${!var-}
+    [[ -n $USE_DIR ]] || refuse "this step uses a build of the recipe $1, and $var names none"
+    [[ -d $USE_DIR ]] || refuse "the build of $1 is gone from $USE_DIR; submit the job again"
+}
+
 progress() { printf '::cail progress done=%s total=%s label=%s\n' "$1" "$2" "$3"; }
 
 now_us() {

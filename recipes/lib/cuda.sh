@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Where CUDA and NCCL are, and for which cards to build. A recipe's version covers its own folder
 # only, so cuda_key puts this file's digest among the things a build depends on.
+# shellcheck source=/dev/null
+. "$CAIL_LIB/build.sh"
 
 # lib_dir NAME DIR...: the first folder that has NAME.so or NAME.so.*.
 lib_dir() {
@@ -125,10 +127,6 @@ cuda_key() {
     printf 'nvcc %s: %s\n' "$CUDA_DIR" "$("$CUDA_DIR/bin/nvcc" --version | sed -n '$p')"
     printf 'compiler %s\n' "$(g++ --version | sed -n 1p)"
     printf 'script %s\n' "$(sha256sum <"$CAIL_LIB/cuda.sh")"
-}
-key_write() {
-    cat >"$CAIL_ATTEMPT_DIR/cache-key.new"
-    mv -- "$CAIL_ATTEMPT_DIR/cache-key.new" "$CAIL_ATTEMPT_DIR/cache-key"
 }
 
 # granted_gpus: how many cards the job leased.

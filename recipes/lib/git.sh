@@ -201,10 +201,10 @@ worktree_whole() {
             "Move the changes away: git -C $1 stash"
 }
 
-# worktree_get MIRROR NAME SHA: set SRC_DIR.
+# worktree_get MIRROR NAME SHA [DIR]: set SRC_DIR.
 worktree_get() {
     local mirror=$1 sha=$3 part
-    SRC_DIR=$CAIL_BUILD_ROOT/src/$2/${sha:0:12}
+    SRC_DIR=${4:-$CAIL_BUILD_ROOT/src/$2/${sha:0:12}}
     part=$SRC_DIR.part
     worktree_forget "$mirror" "$part"
     if [[ -d $SRC_DIR ]]; then
@@ -224,8 +224,9 @@ worktree_get() {
     git -C "$mirror" worktree move "$part" "$SRC_DIR"
 }
 
-# source_get NAME REF [mirror]: mirror the upstream's REF ("" = its default branch) and make a
-# worktree of it, unless only the mirror is asked for. Sets SRC_MIRROR, SRC_SHA, SRC_REF and SRC_DIR.
+# source_get NAME REF [mirror|worktree [DIR]]: mirror the upstream's REF ("" = its default branch) and
+# make a worktree of it (at DIR), unless only the mirror is asked for. Sets SRC_MIRROR, SRC_SHA, SRC_REF
+# and SRC_DIR.
 # shellcheck disable=SC2034 # SRC_REF is for the steps
 source_get() {
     local name=$1 ref=$2 what=${3-worktree} url
@@ -245,6 +246,6 @@ source_get() {
             die "$url has neither a branch, a tag nor one commit '$ref' on its default branch"
         SRC_REF=$REF_NAME
     fi
-    [[ $what == mirror ]] || worktree_get "$SRC_MIRROR" "$name" "$SRC_SHA"
+    [[ $what == mirror ]] || worktree_get "$SRC_MIRROR" "$name" "$SRC_SHA" "${4-}"
     lock_drop
 }

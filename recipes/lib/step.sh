@@ -23,6 +23,9 @@ step_failed() {
 }
 trap 'step_failed "$?" "${BASH_SOURCE[0]##*/}:$LINENO" "$BASH_COMMAND"' ERR
 
+# One side's own binaries come before what is installed.
+[[ -z ${CAIL_BIN_DIR-} ]] || export PATH=$CAIL_BIN_DIR:$PATH
+
 preflight
 # shellcheck source=/dev/null
 . "$1"

@@ -24,6 +24,8 @@ tool_extra_dirs() {
         printf '%s\n' /usr/local/cuda/bin /usr/local/cuda-*/bin | sort -rV ;;
     nvidia-smi)
         printf '%s\n' /usr/local/nvidia/bin /usr/lib/wsl/lib ;;
+    cargo | rustc | rustfmt | rustup | cargo-* | sccache)
+        printf '%s\n' "${CARGO_HOME:-${HOME:-}/.cargo}/bin" ;;
     esac
 }
 

@@ -180,17 +180,34 @@ def test_every_group_has_notes():
     assert (RECIPES / "rust-signal" / "README.md").is_file()
 
 
+def sourced(text):
+    """The text of the scripts of lib/ that it sources, and of those that they source."""
+    names, todo = set(), re.findall(r"\$CAIL_LIB/([a-z]+\.sh)", text)
+    while todo:
+        name = todo.pop()
+        if name not in names:
+            names.add(name)
+            todo += re.findall(r'^\. "\$CAIL_LIB/([a-z]+\.sh)"', (RECIPES / "lib" / name).read_text(), re.M)
+    return "".join((RECIPES / "lib" / name).read_text() for name in names)
+
+
+def read_params(text):
+    read = set(re.findall(r"\bparam ([a-z_]+)", text))
+    return read | ({"rounds"} if re.search(r"\$\(rounds \d", text) else set())
+
+
 def test_recipe_parameters_are_all_used_and_all_known():
     """A parameter nobody reads, or one that is read and not declared, is a slip of the pen."""
     for file in FILES:
+        recipe = json.loads(file.read_text())
         own = "".join(p.read_text() for p in file.parent.glob("*.sh"))
-        shared = [lib for lib in ("llvm.sh", "cuda.sh") if lib in own]
-        text = own + "".join((RECIPES / "lib" / lib).read_text() for lib in shared)
-        read = set(re.findall(r"\bparam ([a-z_]+)", text))
-        declared = set(json.loads(file.read_text()).get("params", {}))
-        assert declared <= read, file
-        if not shared:
-            assert read <= declared, file
+        shared = sourced(own)
+        tools = {t["name"].replace("-", "_") for t in recipe.get("requires", {}).get("tools", [])}
+        passed_on = {v[1:] for u in recipe.get("uses", []) for v in u.get("params", {}).values()
+                     if str(v).startswith("$")} | {u.get("when") for u in recipe.get("uses", [])}
+        declared = set(recipe.get("params", {}))
+        assert declared <= read_params(own + shared) | passed_on | tools, file
+        assert read_params(own) <= declared, file
 
 
 @needs("shellcheck")

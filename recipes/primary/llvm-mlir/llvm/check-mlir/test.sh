@@ -34,7 +34,7 @@ tests=$CAIL_BUILD_DIR/tools/mlir/test
     refuse "mlir/test has no '$subset' at this commit"
 
 code=0
-"$CAIL_BUILD_DIR/bin/llvm-lit" -v --time-tests -j "$LLVM_JOBS" \
+"$CAIL_BUILD_DIR/bin/llvm-lit" -v --time-tests -j "$BUILD_JOBS" \
     -o "$CAIL_ARTIFACTS/lit.json" --xunit-xml-output="$CAIL_ARTIFACTS/lit.xml" \
     "$tests${subset:+/$subset}" || code=$?
 [[ -s $CAIL_ARTIFACTS/lit.json ]] || die "lit ended with code $code and no results"
