@@ -245,6 +245,22 @@ static void put_results(struct jw *w, const struct recipe *r)
     jw_close(w, ']');
 }
 
+static void put_uses(struct jw *w, const struct recipe *r)
+{
+    jw_key(w, "uses");
+    jw_open(w, '[');
+    for (size_t i = 0; i < r->n_uses; i++) {
+        jw_open(w, '{');
+        jw_kstr(w, "recipe", r->use[i].recipe);
+        jw_key(w, "params");
+        jw_raw(w, r->use[i].params, strlen(r->use[i].params));
+        if (r->use[i].when)
+            jw_kstr(w, "when", r->use[i].when);
+        jw_close(w, '}');
+    }
+    jw_close(w, ']');
+}
+
 static void put_retry(struct jw *w, const struct recipe *r)
 {
     jw_key(w, "retry");
@@ -283,6 +299,7 @@ void recipe_json(const struct recipe *r, struct str *out)
     put_requires(&w, r);
     put_texts(&w, "env_pass", r->env_pass);
     put_results(&w, r);
+    put_uses(&w, r);
     put_texts(&w, "artifacts", r->artifacts);
     if (r->max_tries > 1)
         put_retry(&w, r);

@@ -26,8 +26,8 @@ int recipe_refuse(struct recipe_reader *rd, enum cail_code code, const char *fmt
 int recipe_read_object(struct recipe_reader *rd, json_t *v, const struct recipe_field *fields,
                        size_t n, void *base) NODISCARD;
 /* v must be an array of f->min..f->max members. */
-int recipe_read_list(struct recipe_reader *rd, const json_t *v, const struct recipe_field *f)
-    NODISCARD;
+int recipe_read_list(struct recipe_reader *rd, const json_t *v,
+                     const struct recipe_field *f) NODISCARD;
 
 /* Readers for the table: int64_t, int32_t, bool, char * (printable, no control character; "" only
  * where min is 0), char ** (a NULL-terminated list of such, none empty, none twice). */
@@ -39,6 +39,10 @@ int recipe_read_texts(struct recipe_reader *rd, json_t *v, const struct recipe_f
 
 /* The params member. recipe_params.c */
 int recipe_read_params(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to);
+/* The uses member. uses.c */
+int recipe_read_uses(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to);
+int recipe_check_uses(struct recipe_reader *rd, const struct recipe *r) NODISCARD;
+void recipe_uses_free(struct recipe *r);
 void recipe_param_done(struct recipe_param *p);
 void recipe_texts_free(char **list); /* NULL is fine */
 

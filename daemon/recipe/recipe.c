@@ -263,6 +263,7 @@ static const struct recipe_field recipe_fields[] = {
     {"requires", read_requires, 0, 0, 0, false},
     {"env_pass", read_env_names, AT(env_pass), 0, ENV_PASS_MAX, false},
     {"results", read_results, 0, 0, RESULTS_MAX, false},
+    {"uses", recipe_read_uses, 0, 0, RECIPE_USES_MAX, false},
     {"artifacts", read_globs, AT(artifacts), 0, JOB_ARTIFACTS_MAX, false},
     {"retry", read_retry, 0, 0, 0, false},
 };
@@ -300,7 +301,7 @@ static int check(struct recipe_reader *rd, const struct recipe *r)
         jpath_pop(&rd->at, inner);
     }
     jpath_pop(&rd->at, mark);
-    return 0;
+    return recipe_check_uses(rd, r);
 }
 
 /* A build takes what it can get unless it says otherwise. */
@@ -366,6 +367,7 @@ void recipe_free(struct recipe *r)
         free(r->result[i].file);
     }
     steps_free(r);
+    recipe_uses_free(r);
     free(r->param);
     free(r->tool);
     free(r->result);

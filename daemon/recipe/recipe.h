@@ -18,16 +18,17 @@
 #define RECIPE_FILE_MAX   (256u << 10)
 #define RECIPE_PARAMS_MAX 64
 #define RECIPE_TOOLS_MAX  64
+#define RECIPE_USES_MAX   8
 
 struct recipe_param {
-    char *name;        /* [a-z][a-z0-9_]*, at most 40 */
+    char *name; /* [a-z][a-z0-9_]*, at most 40 */
     enum param_type type;
     char *description;
-    char *dflt;        /* default in text form; NULL = required */
-    int64_t min, max;  /* PARAM_INT */
-    char **choices;    /* PARAM_ENUM, NULL-terminated */
-    char *pattern;     /* PARAM_STRING: POSIX extended, anchored; never matches a leading '-' */
-    bool keys_cache;   /* true unless the file says false: its value changes what is built */
+    char *dflt;       /* default in text form; NULL = required */
+    int64_t min, max; /* PARAM_INT */
+    char **choices;   /* PARAM_ENUM, NULL-terminated */
+    char *pattern;    /* PARAM_STRING: POSIX extended, anchored; never matches a leading '-' */
+    bool keys_cache;  /* true unless the file says false: its value changes what is built */
 };
 
 struct recipe_step {
@@ -52,6 +53,14 @@ struct recipe_result {
     char *file;   /* glob below $CAIL_RESULTS */
 };
 
+/* Another recipe's build that the steps find as CAIL_USE_<NAME>: queued with the job, which comes
+ * after it; a build that is in the cache costs next to nothing. */
+struct recipe_use {
+    char *recipe;
+    char *params; /* JSON object text; a value "$name" stands for this recipe's parameter `name` */
+    char *when;   /* a parameter that must not be empty or false for it to count, NULL = always */
+};
+
 struct recipe {
     char *name, *group, *summary;
     char *upstream; /* NULL = none */
@@ -68,13 +77,15 @@ struct recipe {
     char **env_pass;  /* names taken from the daemon's own environment, NULL-terminated or NULL */
     struct recipe_result *result;
     size_t n_results;
+    struct recipe_use *use;
+    size_t n_uses;
     char **artifacts; /* globs below $CAIL_ARTIFACTS; NULL = all */
     int32_t max_tries, backoff_s;
     uint32_t retry_on;
     /* Set by whoever loaded it. */
-    char *dir;                 /* absolute folder */
-    char version[DIGEST_LEN];  /* sha256 over the folder's files */
-    bool has_notes;            /* README.md beside it */
+    char *dir;                /* absolute folder */
+    char version[DIGEST_LEN]; /* sha256 over the folder's files */
+    bool has_notes;           /* README.md beside it */
 };
 
 /* Parse and check recipe.json. Unknown members are errors naming the nearest known one. The error's
@@ -92,6 +103,11 @@ int recipe_resolve(const struct recipe *r, const char *params_json, char **ret_p
  * with recipe_env_free. */
 char **recipe_env(const char *canonical_params);
 void recipe_env_free(char **env);
+
+/* Does this use count with these parameters; and what the used recipe is given then, owned by the
+ * caller. PURE. */
+bool recipe_use_counts(const struct recipe_use *u, const char *canonical_params);
+char *recipe_use_params(const struct recipe_use *u, const char *canonical_params);
 
 /* Content key of a build: sha256 over name, version, those canonical params that key the cache (not
  * a number of jobs, say), and the text of the step's cache-key file (lines; order does not matter,

@@ -299,6 +299,7 @@ def test_recipe_members_are_the_readers():
         "step_fields": schema["$defs"]["step"],
         "tool_fields": schema["$defs"]["tool"],
         "result_fields": schema["$defs"]["result"],
+        "use_fields": schema["$defs"]["use"],
         "retry_fields": schema["$defs"]["retry"],
     }
     tables = dict(re.findall(r"struct recipe_field (\w+)\[\] = \{(.*?)\n\};", sources, re.S))
