@@ -259,8 +259,10 @@ static void dice_needs(const struct world *w, struct event *e)
         e->spec.gpus = 1 + (e->spec.model == 1 ? 0 : dice(3));
         e->spec.gpu_memory = one_in(2) ? dice(240) : 0;
         e->spec.share = one_in(2);
-        if (e->spec.gpus == 1 && one_in(3))
+        if (e->spec.gpus == 1 && one_in(3)) {
             e->spec.card = 1 + dice(W_CARDS);
+            e->spec.model = e->spec.gpu_memory = 0; /* which that card may not have */
+        }
     }
     e->spec.priority = one_in(3) ? dice(41) - 20 : 0;
     e->spec.queue = one_in(3) ? dice(W_QUEUES) : 0;

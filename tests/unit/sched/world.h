@@ -404,8 +404,7 @@ static void w_spec(struct world *w, struct job *j, const struct event *e)
     j->needs.memory_mib = e->spec.memory;
     j->needs.gpu_memory_mib = e->spec.gpu_memory;
     model_set(&j->needs.gpu_model, w_model[e->spec.model]);
-    if (e->spec.card)
-        model_set(&j->needs.gpu_uuid, w->card[e->spec.card - 1].uuid);
+    model_set(&j->needs.gpu_uuid, e->spec.card ? w->card[e->spec.card - 1].uuid : NULL);
     j->needs.share = e->spec.share;
     j->needs.exclusive = e->spec.exclusive;
     j->priority = e->spec.priority;
