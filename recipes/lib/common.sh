@@ -33,6 +33,23 @@ metric() {
 # (CAIL_ROUNDS), whatever the parameter `rounds` says.
 rounds() { printf '%s' "${CAIL_ROUNDS:-$(param rounds "$1")}"; }
 
+# program NAME DIR...: MEASURED, the program that is measured: of one side's own binaries where a
+# comparison names some (CAIL_BIN_DIR), else of the first folder that has it; 1 when none has.
+# shellcheck disable=SC2034 # for the steps
+program() {
+    local name=$1 dir
+    shift
+    if [[ -n ${CAIL_BIN_DIR-} ]]; then
+        set -- "$CAIL_BIN_DIR"
+    fi
+    for dir; do
+        MEASURED=$dir/$name
+        [[ ! -x $MEASURED || -d $MEASURED ]] || return 0
+    done
+    [[ -z ${CAIL_BIN_DIR-} ]] || refuse "the folder of this side's programs, $CAIL_BIN_DIR, has no $name"
+    return 1
+}
+
 # use_dir RECIPE: the build of a recipe that this one uses, in USE_DIR.
 # shellcheck disable=SC2034 # for the steps
 use_dir() {

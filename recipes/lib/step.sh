@@ -23,7 +23,10 @@ step_failed() {
 }
 trap 'step_failed "$?" "${BASH_SOURCE[0]##*/}:$LINENO" "$BASH_COMMAND"' ERR
 
-# One side's own binaries come before what is installed.
+# Programs of the builds it uses come before what is installed, and one side's own before those.
+for part in "${!CAIL_USE_@}"; do
+    [[ ! -d ${!part}/bin ]] || export PATH=${!part}/bin:$PATH
+done
 [[ -z ${CAIL_BIN_DIR-} ]] || export PATH=$CAIL_BIN_DIR:$PATH
 
 preflight

@@ -5,7 +5,7 @@
 # An input is one file of inputs/ with its symbols (name__0) repeated `copies` times under other
 # names: mlir-opt prints times in tenths of a millisecond, so one copy alone would be lost in them.
 
-rounds=$(param rounds 5)
+rounds=$(rounds 5)
 copies=$(param copies 48)
 
 # all_mlir_opts: every installed one, "VERSION PATH" a line.
@@ -18,13 +18,25 @@ all_mlir_opts() {
     done
 }
 
-# The named one, else what we built last, else the highest version installed.
+# One side's own, the named one, that of the ref asked for, else what we built last, else the highest
+# version installed.
 find_mlir_opt() {
     local wanted built
+    if [[ -n ${CAIL_BIN_DIR-} ]]; then
+        program mlir-opt
+        printf '%s' "$MEASURED"
+        return
+    fi
     wanted=$(param mlir_opt)
     if [[ -n $wanted ]]; then
         [[ -f $wanted && -x $wanted ]] || refuse "mlir_opt: there is no program at $wanted"
         printf '%s' "$wanted"
+        return
+    fi
+    if [[ -n $(param ref) ]]; then
+        use_dir setup-llvm
+        program mlir-opt "$USE_DIR/bin" || refuse "the build in $USE_DIR has no mlir-opt"
+        printf '%s' "$MEASURED"
         return
     fi
     # -L: a link whose build was evicted from the cache points nowhere and is passed over.

@@ -9,7 +9,7 @@ m=$(param m 8192) n=$(param n 8192) k=$(param k 8192)
 # gemm ITERATIONS: run it; its words on the log, the mean in GEMM_MS and GEMM_GFLOPS.
 gemm() {
     local said
-    said=$("$CAIL_BUILD_DIR/gemm" "--m=$m" "--n=$n" "--k=$k" "--iterations=$1" 2>&1) || {
+    said=$("$MEASURED" "--m=$m" "--n=$n" "--k=$k" "--iterations=$1" 2>&1) || {
         printf '%s\n' "$said" >&2
         die "the GEMM failed"
     }
@@ -20,11 +20,11 @@ gemm() {
     [[ -n $GEMM_MS && -n $GEMM_GFLOPS ]] || refuse "the GEMM gave no figures: ${said%%$'\n'*}"
 }
 
-[[ -x $CAIL_BUILD_DIR/gemm ]] || die "$CAIL_BUILD_DIR/gemm was not built"
+program gemm "$CAIL_BUILD_DIR" || die "$CAIL_BUILD_DIR/gemm was not built"
 (($(granted_gpus) > 0)) || refuse "no card was leased; ask for one: --gpus 1"
 cuda_env
 
-rounds=$(param rounds 3) iterations=$(param iterations 0) seconds=$(param seconds 5)
+rounds=$(rounds 3) iterations=$(param iterations 0) seconds=$(param seconds 5)
 say "GEMM $m x $n x $k, $(param element bf16)"
 if ((iterations == 0)); then
     gemm 20

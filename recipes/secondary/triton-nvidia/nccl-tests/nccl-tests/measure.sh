@@ -15,8 +15,7 @@ no_env() {
     sed -E 's/"env":\[("([^"\\]|\\.)*",?)*\]/"env":[]/' "$1"
 }
 
-program=$CAIL_BUILD_DIR/build/$(param collective all_reduce)_perf
-[[ -x $program ]] || die "$program was not built"
+program "$(param collective all_reduce)_perf" "$CAIL_BUILD_DIR/build" || die "$MEASURED was not built"
 gpus=$(granted_gpus)
 ((gpus > 0)) || refuse "no card was leased; ask for some: --gpus 2"
 min=$(param min_bytes) max=$(param max_bytes)
@@ -27,7 +26,7 @@ say "cards: $gpus (${CAIL_GPU_UUIDS})"
 [[ -z ${NCCL_NVLS_ENABLE-} ]] || say "NCCL_NVLS_ENABLE=$NCCL_NVLS_ENABLE"
 table=$CAIL_ARTIFACTS/table.txt
 json=$CAIL_ATTEMPT_DIR/raw.json
-"$program" -b "$min" -e "$max" -f "$(param factor 4)" -g "$gpus" -n "$(param iters 20)" \
+"$MEASURED" -b "$min" -e "$max" -f "$(param factor 4)" -g "$gpus" -n "$(param iters 20)" \
     -w "$(param warmup 5)" -J "$json" 2>&1 | tee "$table"
 
 if [[ -f $json ]]; then
