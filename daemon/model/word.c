@@ -18,6 +18,7 @@ const char *const result_status_words[] = {CAIL_RESULT_STATUSES(X2)};
 const char *const param_type_words[] = {CAIL_PARAM_TYPES(X2)};
 const char *const cache_state_words[] = {CAIL_CACHE_STATES(X2)};
 const char *const pr_state_words[] = {CAIL_PR_STATES(X2)};
+const char *const change_state_words[] = {CAIL_CHANGE_STATES(X2)};
 const char *const comparison_state_words[] = {CAIL_COMPARISON_STATES(X3)};
 const char *const comparison_kind_words[] = {CAIL_COMPARISON_KINDS(X2)};
 const char *const side_words[] = {CAIL_SIDES(X2)};

@@ -172,7 +172,8 @@ static int load_ids(struct load *l, struct store_ids *ret)
                               .attempt = sqlite3_column_int64(st, 1),
                               .group = sqlite3_column_int64(st, 2),
                               .result = sqlite3_column_int64(st, 3),
-                              .comparison = sqlite3_column_int64(st, 4)};
+                              .comparison = sqlite3_column_int64(st, 4),
+                              .annotation = sqlite3_column_int64(st, 5)};
     return 0;
 }
 

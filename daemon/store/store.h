@@ -70,7 +70,7 @@ struct store_loader {
 };
 /* Largest ids ever used: never reused. */
 struct store_ids {
-    int64_t job, attempt, group, result, comparison;
+    int64_t job, attempt, group, result, comparison, annotation;
 };
 int store_load(struct store *s, int64_t now_us, const struct store_loader *loader,
                struct store_ids *ret_ids, struct cail_err *err) NODISCARD;

@@ -272,15 +272,15 @@ static UNUSED void fix_on_setting(void *arg, const char *key, const char *value)
 static UNUSED struct fix_loaded *fix_load(struct fix *f, struct cail_err *err)
 {
     struct fix_loaded *l = mem_zalloc(sizeof *l);
-    struct store_loader to = {l,
-                              fix_on_queue,
-                              fix_on_group,
-                              fix_on_job,
-                              fix_on_attempt,
-                              fix_on_lease,
-                              fix_on_cache,
-                              fix_on_idem,
-                              fix_on_setting};
+    struct store_loader to = {.arg = l,
+                              .queue = fix_on_queue,
+                              .group = fix_on_group,
+                              .job = fix_on_job,
+                              .attempt = fix_on_attempt,
+                              .lease = fix_on_lease,
+                              .cache = fix_on_cache,
+                              .idem = fix_on_idem,
+                              .setting = fix_on_setting};
     if (store_load(f->s, T0, &to, &l->ids, err) == 0)
         return l;
     free(l);
