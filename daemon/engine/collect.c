@@ -22,6 +22,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/history.h"
+#include "engine/profile.h"
 #include "parse/parse.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
@@ -41,6 +43,7 @@ struct collection {
     /* Copied for the worker: it must not look at the engine. */
     char *dir, *benchmark, *spec, *build_dir, *host, *recipe_version;
     bool keys_cache;
+    enum profile profile;
     struct declared *declared;
     size_t n_declared;
     int64_t log_bytes;
@@ -63,6 +66,7 @@ void collected_free(struct collected *c)
     free(c->identity);
     free(c->provenance);
     free(c->note);
+    history_free(c->history);
     free(c);
 }
 
@@ -264,6 +268,20 @@ static void first_line(const char *path, char *out, size_t len)
     out[strcspn(out, "\n")] = 0;
 }
 
+/* The "model name" of the first cpu in /proc/cpuinfo; "" = this machine does not say. */
+static void cpu_model(char *out, size_t len)
+{
+    static const char name[] = "model name";
+    char text[4096];
+    CLEANUP(fsx_closep) int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = 0;
+    const char *at = strstr(text, name);
+    at = at ? at + sizeof name - 1 : "";
+    at += strspn(at, "\t :");
+    snprintf(out, len, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
 static void identity_doc(struct jw *w, const struct collected *c)
 {
     jw_key(w, "identity");
@@ -315,11 +333,15 @@ static void provenance(struct collection *x, const char *log_sha)
         jw_kstr(&w, "kernel", u.release);
         jw_kstr(&w, "machine", u.machine);
     }
+    cpu_model(text, sizeof text);
+    jw_kstr(&w, "cpu", *text ? text : NULL);
     jw_kint(&w, "cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
     first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof text);
     jw_kstr(&w, "governor", *text ? text : NULL);
     if (getloadavg(load, 3) == 3)
         jw_kreal(&w, "load_1m_at_end", load[0]);
+    if (x->profile)
+        jw_kstr(&w, "profile", profile_words[x->profile]);
     jw_kstr(&w, "log_sha256", log_sha);
     jw_kint(&w, "log_bytes", x->log_bytes);
     if (x->recipe_version)
@@ -349,6 +371,33 @@ static void read_identity(struct collection *x)
 
 /* --- the whole --- */
 
+/* What ran under a profiler measured the profiler too: nothing of it becomes a row. */
+static void drop_figures(struct collection *x)
+{
+    struct collected *c = x->out;
+    bool left = false;
+    parse_out_done(&x->parsed);
+    memset(&x->parsed, 0, sizeof x->parsed);
+    c->flags &= ~(uint32_t)JOB_FLAG_RESULTS_BAD;
+    free(c->note);
+    c->note = NULL;
+    for (size_t i = 0; i < c->n_artifacts; i++)
+        left |= strcmp(c->artifact[i].name, profile_trace(x->profile)) == 0;
+    if (!left)
+        c->note = mem_printf("%s left no %s", profile_words[x->profile], profile_trace(x->profile));
+}
+
+static void prepare_history(struct collection *x)
+{
+    struct collected *c = x->out;
+    if (!c->n_results)
+        return;
+    CLEANUP(mem_freep) char *sha = history_sha(x->spec, c->identity, c->identity_len);
+    struct history_source from = {
+        .provenance = c->provenance, .sha = sha, .recipe_version = x->recipe_version};
+    c->history = history_prepare(&from, c->result, c->n_results);
+}
+
 static void collect_work(void *arg)
 {
     struct collection *x = arg;
@@ -362,6 +411,8 @@ static void collect_work(void *arg)
         left = ARTIFACT_FILES_MAX;
         walk(x, dir, "artifacts", "", 0, &left, take_artifact);
     }
+    if (x->profile)
+        drop_figures(x);
     read_identity(x);
     provenance(x, log_sha);
     if (x->build_dir)
@@ -371,6 +422,7 @@ static void collect_work(void *arg)
     x->parsed.result = NULL;
     x->parsed.n = 0;
     parse_out_done(&x->parsed);
+    prepare_history(x);
 }
 
 static void collection_free(struct collection *x)
@@ -440,6 +492,8 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     x->keys_cache = has_step && recipe->step[j->step].keys_cache;
     if (has_step && recipe->step[j->step].cached)
         x->build_dir = cache_dir(e, j);
+    x->profile =
+        profile_wraps(has_step ? recipe : NULL, j->step) ? job_spec_profile(j->spec) : PROFILE_NONE;
     declare_all(x, j, recipe);
     x->out = mem_zalloc(sizeof *x->out);
     engine_work(e, collect_work, collect_finished, x);

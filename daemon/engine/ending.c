@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/history.h"
 
 enum { VOID_STARTS_MAX = 4, VOID_WAIT_US = 300000 };
 
@@ -176,7 +177,8 @@ static void set_flags(struct job *j, const struct attempt *a, const struct colle
         j->flags |= c->flags;
 }
 
-static void keep_collected(struct engine *e, struct attempt *a, struct collected *c)
+static void keep_collected(struct engine *e, const struct job *j, struct attempt *a,
+                           struct collected *c)
 {
     for (size_t i = 0; i < c->n_results; i++) {
         c->result[i].id = ++e->ids.result;
@@ -189,6 +191,8 @@ static void keep_collected(struct engine *e, struct attempt *a, struct collected
     }
     if (c->n_results)
         store_put_results(pump_batch(e), c->result, c->n_results);
+    if (c->history)
+        history_put(pump_batch(e), c->history, c->result, clock_wall_us(), j->flags, j->recipe);
     if (c->n_artifacts)
         store_put_artifacts(pump_batch(e), c->artifact, c->n_artifacts);
     if (c->provenance) {
@@ -211,9 +215,9 @@ static void settle(struct engine *e, int64_t attempt_id, enum exec_outcome outco
     }
     struct job *j = r->job;
     struct attempt *a = j->attempt;
-    if (c)
-        keep_collected(e, a, c);
     set_flags(j, a, c);
+    if (c)
+        keep_collected(e, j, a, c);
     BUG_ON(attempt_move(a, outcome == EXEC_LOST ? ATTEMPT_LOST : ATTEMPT_EXITED, clock_wall_us()));
     store_put_attempt(pump_batch(e), a, false);
     if (r->n_uuids)

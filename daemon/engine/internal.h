@@ -7,6 +7,7 @@
  *   launch.c     what a job is started with: argv, environment, folders
  *   ending.c     an attempt's end becomes the job's next state
  *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
+ *   history.c    what makes results points of series
  *   cards.c      GPUs: evidence before a start, telemetry, settling
  *   tail.c       progress and readiness from growing logs
  *   cache.c      the build cache
@@ -204,9 +205,11 @@ void ending_ended(void *engine, int64_t attempt_id, enum exec_outcome outcome,
 void ending_start_failed(struct engine *e, struct run *r, const struct cail_err *why);
 
 /* collect.c */
+struct history;
 struct collected {
     struct result *result;
     size_t n_results;
+    struct history *history; /* of the results, NULL = none */
     struct artifact *artifact;
     size_t n_artifacts;
     char *identity; /* the step's cache-key file, NULL = none */
