@@ -6,6 +6,7 @@
 
 #include "attach.h"
 #include "group.h"
+#include "profile.h"
 #include "request.h"
 #include "term.h"
 #include "verbs.h"
@@ -15,6 +16,11 @@ static int send_request(struct cli *cli, struct cail_reply *ret)
 {
     json_t *body;
     int code = request_build(cli, &body);
+    if (code == 0 && args_flag(&cli->args, "profile")) {
+        code = profile_pair(cli, &body);
+        if (code != 0)
+            json_decref(body);
+    }
     if (code != 0)
         return code;
     int rc = cail_submit(cli->c, body, args_value(&cli->args, "idempotency-key"), ret);
@@ -93,6 +99,8 @@ int cmd_run(struct cli *cli)
     size_t n = json_array_size(json_object_get(r.json, "jobs"));
     if (args_flag(&cli->args, "detach")) {
         code = print_id(cli, &r);
+    } else if (args_flag(&cli->args, "profile")) {
+        code = profile_run(cli, r.json);
     } else if (group > 0) {
         code = run_group(cli, group, n);
     } else if (job <= 0) {

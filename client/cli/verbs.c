@@ -55,6 +55,8 @@ const struct opt opts_request[] = {
 
 static const struct opt opts_run[] = {
     {"detach", 'd', NULL, "do not follow: print the id", COMPLETE_NONE},
+    {"profile", 0, "TOOL", "then the same again under perf, nsys or ncu, not measured",
+     COMPLETE_NONE},
     {0},
 };
 

@@ -512,7 +512,7 @@ static bool put_away(struct engine *e, const struct attempt *a, const char *name
 bool collect_is_needless(struct engine *e, struct run *r)
 {
     struct job *j = r->job;
-    if (j->attempt->end.log_bytes || j->recipe || r->telemetry)
+    if (j->attempt->end.log_bytes || j->recipe || r->telemetry || job_spec_profile(j->spec))
         return false;
     bool none = put_away(e, j->attempt, "results");
     return put_away(e, j->attempt, "artifacts") && none;

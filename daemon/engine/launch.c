@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/profile.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
 
@@ -22,7 +23,8 @@ struct launch {
     char **env; /* owned, NULL-terminated */
     size_t n_env, cap_env;
     const char *argv[4];
-    char *owned[8]; /* strings behind argv and cwd */
+    const char **wrapped; /* argv behind a profiler's; NULL = none */
+    char *owned[8];       /* strings behind argv and cwd */
     size_t n_owned;
 };
 
@@ -42,6 +44,7 @@ void launch_free(struct launch *l)
     free(l->env);
     for (size_t i = 0; i < l->n_owned; i++)
         free(l->owned[i]);
+    free(l->wrapped);
     job_spec_done(&l->spec);
     free(l);
 }
@@ -282,6 +285,21 @@ static int pick_argv(struct engine *e, struct launch *l, struct job *j, struct e
     return 0;
 }
 
+/* The profiler's own call before the step's. */
+static int wrap_argv(struct engine *e, struct launch *l, const struct job *j,
+                     struct exec_spec *spec, struct cail_err *err)
+{
+    enum profile p = job_spec_profile(j->spec);
+    const struct recipe *r = p && j->recipe ? catalogue_find(e->catalogue, j->recipe) : NULL;
+    if (!p || !profile_wraps(r, j->step))
+        return 0;
+    CLEANUP(mem_freep) char *artifacts = mem_printf("%s/artifacts", j->attempt->dir);
+    int rc = profile_argv(p, artifacts, spec->argv, &l->wrapped, err);
+    if (!rc)
+        spec->argv = l->wrapped;
+    return rc;
+}
+
 int launch_prepare(struct engine *e, struct job *j, struct launch **ret, struct exec_spec *spec,
                    struct cail_err *err)
 {
@@ -303,6 +321,8 @@ int launch_prepare(struct engine *e, struct job *j, struct launch **ret, struct 
     put_job(e, l, j, r, build_root);
     spec->wall_ms = j->timeout_s * 1000;
     rc = pick_argv(e, l, j, spec, err);
+    if (!rc)
+        rc = wrap_argv(e, l, j, spec, err);
     spec->attempt_id = a->id;
     spec->token = a->token;
     spec->boot_id = a->boot_id;

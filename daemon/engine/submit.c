@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/profile.h"
 #include "wire/job_doc.h"
 #include "wire/json.h"
 
@@ -126,6 +127,10 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
         return rc;
     if (!rq->said_kind)
         j->kind = r->kind;
+    if (rq->profile && profile_check(rq->profile, r, err))
+        return E_IMPOSSIBLE;
+    if (rq->profile)
+        j->kind = KIND_CHECK; /* never a measurement */
     if (!rq->said_timeout && r->timeout_s)
         j->timeout_s = r->timeout_s;
     if (!rq->said_retry && r->max_tries > 1) {
@@ -160,6 +165,10 @@ static int seal(struct engine *e, struct job_request *rq, struct cail_err *err)
 {
     if (rq->job->recipe)
         return seal_recipe(e, rq, err);
+    if (rq->profile && profile_check(rq->profile, NULL, err))
+        return E_IMPOSSIBLE;
+    if (rq->profile)
+        rq->job->kind = KIND_CHECK; /* never a measurement */
     if (rq->job->kind == KIND_BUILD && !rq->said_cpus)
         rq->job->needs.cpus = CPUS_ALL;
     int rc = possible(e, &rq->job->needs, err);

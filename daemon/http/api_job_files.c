@@ -141,6 +141,9 @@ API_SERVE(api_results_post)
     if (n == 0)
         return err_set(err, E_CONFLICT, "job %lld has not started: results belong to an attempt",
                        (long long)id);
+    if (job_spec_profile(found_job(&f)->spec))
+        return err_set(err, E_CONFLICT, "job %lld ran under a profiler: its figures are not taken",
+                       (long long)id);
     rc = engine_add_results(api->engine, id, attempts[n - 1]->id, p->out.result, p->out.n, err);
     if (rc)
         return rc;

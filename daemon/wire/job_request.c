@@ -504,6 +504,17 @@ static int get_results(struct decode *d, json_t *v)
     return rc;
 }
 
+static int get_profile(struct decode *d, json_t *v)
+{
+    int word;
+    int rc = json_get_word(v, &d->at, profile_words, PROFILE_COUNT, &word, d->err);
+    if (!rc && word != PROFILE_NONE)
+        keep(d, "profile", v);
+    if (!rc)
+        d->rq->profile = (enum profile)word;
+    return rc;
+}
+
 static int get_hold(struct decode *d, json_t *v)
 {
     return json_get_bool(v, &d->at, &d->rq->hold, d->err);
@@ -552,6 +563,7 @@ static const struct {
     {"container", get_container},
     {"artifacts", get_artifacts},
     {"results", get_results},
+    {"profile", get_profile},
     {"hold", get_hold},
 };
 
@@ -672,6 +684,11 @@ void job_request_seal(struct job_request *rq, const char *canonical_params,
     jw_close(&w, '}');
     free(j->spec);
     j->spec = str_take(&s);
-    if (!j->name)
-        j->name = default_name(rq);
+    if (j->name)
+        return;
+    CLEANUP(mem_freep) char *name = default_name(rq);
+    if (rq->profile) /* told apart in lists: this one measured nothing */
+        j->name = mem_printf("%.*s (%s)", JOB_NAME_MAX - 8, name, profile_words[rq->profile]);
+    else
+        j->name = mem_strdup(name);
 }

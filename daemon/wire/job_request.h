@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/job.h"
+#include "wire/job_spec.h"
 
 /* One job as asked for. What the request did not say is left for the recipe or the defaults. */
 struct job_request {
@@ -18,6 +19,7 @@ struct job_request {
         *after_ref; /* beside job->after[i]: n >= 0 = element n of the same array, -1 = a real id */
     char **label_key, **label_value;
     size_t n_labels;
+    enum profile profile;
     bool hold;
     bool said_kind, said_cpus, said_needs, said_timeout, said_retry, said_name;
 };

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/word.h"
 #include "wire/json.h"
+
+const char *const profile_words[] = {"none", "perf", "nsys", "ncu"};
 
 static const char *text_at(const json_t *v, const char *key)
 {
@@ -91,6 +94,16 @@ void job_spec_done(struct job_spec *s)
     free(s->artifacts);
     json_decref(s->json);
     memset(s, 0, sizeof *s);
+}
+
+enum profile job_spec_profile(const char *spec)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    if (!strstr(spec, "\"profile\":\"") || json_read(spec, strlen(spec), &v, NULL))
+        return PROFILE_NONE;
+    const char *word = text_at(v, "profile");
+    int i = word ? word_find(word, profile_words, PROFILE_COUNT) : -1;
+    return i < 0 ? PROFILE_NONE : (enum profile)i;
 }
 
 char *job_spec_gpu_uuid(const char *spec, int32_t step)

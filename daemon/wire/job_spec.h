@@ -8,6 +8,10 @@
 
 #include "base/err.h"
 
+/* A tool that the attempt runs under; its figures are then not taken. */
+enum profile { PROFILE_NONE, PROFILE_PERF, PROFILE_NSYS, PROFILE_NCU, PROFILE_COUNT };
+extern const char *const profile_words[];
+
 struct job_spec {
     void *json;         /* owner of everything below */
     const char *recipe; /* NULL unless a recipe's */
@@ -32,6 +36,8 @@ int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err) 
 void job_spec_done(struct job_spec *s);
 /* Name of step i, or NULL. Cheap enough for a job document: parses the spec's "steps" alone. */
 bool job_spec_step_name(const char *spec, int32_t step, char out[64]);
+/* Cheap for a spec without. */
+enum profile job_spec_profile(const char *spec);
 /* needs.gpu_uuid of a step, which has no column of its own: "GPU-a,GPU-b", NULL = any card. Caller
  * frees. Cheap for a spec that names no card. */
 char *job_spec_gpu_uuid(const char *spec, int32_t step);
