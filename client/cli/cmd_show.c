@@ -92,6 +92,45 @@ static void add_gpus(const struct cli *cli, struct table *t, const json_t *job)
     free(telemetry);
 }
 
+/* "load 0.4 to 1.9, governor performance, beside jobs 11 12 and 3 more": what the newest attempt
+ * shared the machine with. Nothing for a job that has not ended or left no provenance. */
+static void add_machine(const struct cli *cli, struct table *t, const json_t *job)
+{
+    struct cail_reply r;
+    struct cail_buf b = CAIL_BUF_INIT;
+    char *path = js_null(job, "finished_at")
+                     ? NULL
+                     : cail_path("/jobs/%" PRId64 "/provenance", js_int(job, "id", 0));
+    int rc = path != NULL ? cail_call(cli->c, "GET", path, NULL, &r) : CAIL_ENOMEM;
+    free(path);
+    if (rc != CAIL_OK)
+        return;
+    const json_t *attempts = json_object_get(r.json, "attempts");
+    const json_t *p =
+        json_object_get(json_array_get(attempts, json_array_size(attempts) - 1), "provenance");
+    const json_t *from = json_object_get(p, "load_1m_at_start"),
+                 *to = json_object_get(p, "load_1m_at_end"),
+                 *others = json_object_get(p, "other_jobs");
+    if (json_is_number(from))
+        cail_buf_addf(&b, "load %.2f to ", json_number_value(from));
+    else if (json_is_number(to))
+        cail_buf_adds(&b, "load at the end ");
+    if (json_is_number(to))
+        cail_buf_addf(&b, "%.2f", json_number_value(to));
+    if (js_text(p, "governor")[0] != '\0')
+        cail_buf_addf(&b, ", governor %s", js_text(p, "governor"));
+    for (size_t i = 0; i < json_array_size(others); i++)
+        cail_buf_addf(&b, "%s%" JSON_INTEGER_FORMAT, i > 0 ? " " : ", beside jobs ",
+                      json_integer_value(json_array_get(others, i)));
+    int64_t more = js_int(p, "other_jobs_count", 0) - (int64_t)json_array_size(others);
+    if (more > 0)
+        cail_buf_addf(&b, " and %" PRId64 " more", more);
+    cail_reply_done(&r);
+    char *text = cli_take(&b);
+    add_pair(t, "machine", text);
+    free(text);
+}
+
 static void add_what(struct table *t, const json_t *job)
 {
     const char *script = js_text(job, "script");
@@ -137,6 +176,7 @@ static void print_head(const struct cli *cli, const json_t *job)
     }
     add_what(&t, job);
     add_gpus(cli, &t, job);
+    add_machine(cli, &t, job);
     if (timeout_s > 0)
         add_pair(&t, "timeout", fmt_duration(timeout_s * 1000, text));
     add_pair(&t, "by", js_text(json_object_get(job, "submitter"), "user"));

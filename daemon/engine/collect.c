@@ -49,6 +49,7 @@ struct collection {
     int64_t log_bytes;
     char *telemetry; /* of its cards, NULL = none */
     char *cards;     /* members: driver and cards, NULL = none */
+    char *beside;    /* members: load at the start, other jobs */
     struct collected *out;
     struct parse_out parsed;
 };
@@ -340,6 +341,7 @@ static void provenance(struct collection *x, const char *log_sha)
     jw_kstr(&w, "governor", *text ? text : NULL);
     if (getloadavg(load, 3) == 3)
         jw_kreal(&w, "load_1m_at_end", load[0]);
+    jw_raw(&w, x->beside, strlen(x->beside));
     if (x->profile)
         jw_kstr(&w, "profile", profile_words[x->profile]);
     jw_kstr(&w, "log_sha256", log_sha);
@@ -440,6 +442,7 @@ static void collection_free(struct collection *x)
     free(x->recipe_version);
     free(x->telemetry);
     free(x->cards);
+    free(x->beside);
     free(x);
 }
 
@@ -488,6 +491,7 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     r->telemetry = NULL;
     x->cards = r->cards;
     r->cards = NULL;
+    x->beside = beside_members(r);
     x->recipe_version = recipe ? mem_strdup(recipe->version) : NULL;
     x->keys_cache = has_step && recipe->step[j->step].keys_cache;
     if (has_step && recipe->step[j->step].cached)

@@ -9,6 +9,8 @@
  *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
  *   history.c    what makes results points of series
  *   cards.c      GPUs: evidence before a start, telemetry, settling
+ *   beside.c     what else ran meanwhile, load at the start
+ *   profile.c    attempts under a profiler
  *   tail.c       progress and readiness from growing logs
  *   cache.c      the build cache
  *   catalogue.c  recipes on disk
@@ -72,6 +74,10 @@ struct run {
     void *checking;  /* evidence is being asked for */
     char *telemetry; /* JSON, once it is over; NULL = none */
     char *cards;     /* JSON members: driver and facts of its cards; with telemetry */
+    /* beside.c */
+    double load_at_start; /* 1 min average, -1 = not known */
+    int64_t beside[32];   /* jobs that ran meanwhile, the first of them */
+    size_t n_beside, n_beside_all;
     /* tail.c */
     int64_t log_at;                               /* bytes looked at */
     int64_t progress_from, progress_from_mono_us; /* first figure seen, for the ETA; -1 = none */
@@ -299,6 +305,12 @@ void cards_ended(struct engine *e, struct run *r);
 void cards_run_free(struct run *r);
 /* Has the probe said which cards there are (or that there are none)? */
 bool cards_are_known(const struct engine *e);
+
+/* beside.c */
+/* It is about to start, or was adopted: note it with those that run, and them with it. */
+void beside_started(struct engine *e, struct run *r, bool adopted);
+/* Members of the provenance; caller frees. */
+char *beside_members(const struct run *r);
 
 /* keep.c */
 void keep_tick(struct engine *e);

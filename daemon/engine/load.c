@@ -173,6 +173,7 @@ static void adopt(struct engine *e, struct job *j)
     struct exec_ref ref = {a->id, a->token, a->boot_id, a->dir};
     switch (e->exec_ops->adopt(e->exec, &ref)) {
     case EXEC_ADOPTED:
+        beside_started(e, r, true);
         r->launched = true;
         cards_record(e, r);
         log_info("job %lld: attempt %d runs on, adopted", (long long)j->id, (int)a->number);

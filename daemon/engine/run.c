@@ -249,6 +249,7 @@ void run_go(struct engine *e, struct run *r)
         run_give_back(e, r);
         return;
     }
+    beside_started(e, r, false);
     r->launched = true;
     int rc = launch_prepare(e, j, &launch, &spec, &err);
     if (!rc) {
