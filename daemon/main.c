@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "http/routes.h"
 #include "http/server.h"
+#include "lab/lab.h"
 #include "store/store.h"
 
 enum { EXIT_STORE = 74, EXIT_SETUP = 78 }; /* sysexits.h: EX_IOERR, EX_CONFIG */
@@ -27,6 +28,7 @@ struct daemon {
     struct config config;
     uv_loop_t loop;
     struct engine *engine;
+    struct lab *lab;
     struct http_server *server;
     struct api api;
     char url[128]; /* of the first address that is served */
@@ -60,6 +62,24 @@ static void wake(void *arg, int64_t key)
     struct daemon *d = arg;
     if (d->server)
         http_server_wake(d->server, key);
+}
+
+static void pr_loaded(void *arg, struct pr *p)
+{
+    struct daemon *d = arg;
+    lab_load_pr(d->lab, p);
+}
+
+static void topic_loaded(void *arg, struct topic *t)
+{
+    struct daemon *d = arg;
+    lab_load_topic(d->lab, t);
+}
+
+static void forget(void *arg)
+{
+    struct daemon *d = arg;
+    lab_forget(d->lab);
 }
 
 /* What was acknowledged is on disk and jobs run on; the service manager starts a fresh process. */
@@ -121,6 +141,26 @@ static int make_state_dir(const char *dir, struct cail_err *err)
     return 0;
 }
 
+/* The table of upstreams with the configuration's URLs over it; jobs are told all of them. */
+static int open_lab(struct daemon *d, struct cail_err *err)
+{
+    struct config *c = &d->config;
+    struct lab_override o[CONFIG_UPSTREAMS_MAX];
+    struct upstream *const *table;
+    for (size_t i = 0; i < c->n_upstreams; i++)
+        o[i] = (struct lab_override){c->upstream[i].name, c->upstream[i].url};
+    int rc = lab_open(&d->lab, c->recipes, o, c->n_upstreams, err);
+    size_t n = rc ? 0 : lab_upstreams(d->lab, &table);
+    for (size_t i = 0; i < n && c->n_upstreams < CONFIG_UPSTREAMS_MAX; i++) {
+        if (table[i]->is_overridden)
+            continue;
+        struct engine_upstream *u = &c->upstream[c->n_upstreams++];
+        snprintf(u->name, sizeof u->name, "%s", table[i]->name);
+        snprintf(u->url, sizeof u->url, "%s", table[i]->url);
+    }
+    return rc;
+}
+
 static int open_engine(struct daemon *d, struct cail_err *err)
 {
     const struct config *c = &d->config;
@@ -142,7 +182,14 @@ static int open_engine(struct daemon *d, struct cail_err *err)
         .upstreams = c->upstream,
         .n_upstreams = c->n_upstreams,
     };
-    struct engine_listener listener = {d, durable, failed, wake, fatal};
+    struct engine_listener listener = {.arg = d,
+                                       .durable = durable,
+                                       .failed = failed,
+                                       .wake = wake,
+                                       .pr = pr_loaded,
+                                       .topic = topic_loaded,
+                                       .forget = forget,
+                                       .fatal = fatal};
     if (access(c->helper, X_OK))
         return err_set(err, E_IO, "cail-run is not at '%s'; build it, or set daemon.helper",
                        c->helper);
@@ -153,6 +200,7 @@ static int open_server(struct daemon *d, int ports[4], struct cail_err *err)
 {
     const struct config *c = &d->config;
     d->api.engine = d->engine;
+    d->api.lab = d->lab;
     d->api.sqlite_version = store_library_version();
     d->api.libmicrohttpd_version = http_library_version();
     struct http_config hc = {
@@ -250,14 +298,19 @@ static int run(struct daemon *d, struct cail_err *err)
     int ports[4] = {0};
     int rc = make_state_dir(d->config.state_dir, err);
     if (!rc)
+        rc = open_lab(d, err);
+    if (!rc)
         rc = open_engine(d, err);
-    if (rc)
+    if (rc) {
+        lab_close(d->lab);
         return rc;
+    }
     rc = open_server(d, ports, err);
     if (!rc)
         rc = announce(d, ports, err);
     if (rc) {
         engine_close(d->engine);
+        lab_close(d->lab);
         return rc;
     }
     uv_signal_init(&d->loop, &d->on_term);
@@ -268,6 +321,7 @@ static int run(struct daemon *d, struct cail_err *err)
     uv_run(&d->loop, UV_RUN_DEFAULT);
     engine_close(d->engine);
     uv_run(&d->loop, UV_RUN_DEFAULT);
+    lab_close(d->lab);
     log_info("stopped");
     return 0;
 }

@@ -54,6 +54,11 @@ struct engine_listener {
     void (*failed)(void *arg, const struct cail_err *err);
     /* Something about this job (or HTTP_KEY_EVENTS = -1, the event feed) changed. */
     void (*wake)(void *arg, int64_t key);
+    /* Rows that are not the engine's, as they are loaded; both NULL = not wanted. `forget` comes
+     * before they are loaded again. */
+    void (*pr)(void *arg, struct pr *p);
+    void (*topic)(void *arg, struct topic *t);
+    void (*forget)(void *arg);
     /* The store failed twice: the process should end with this text. */
     void (*fatal)(void *arg, const struct cail_err *err);
 };
@@ -68,6 +73,8 @@ void engine_set_url(struct engine *e, const char *url);
 uint64_t
 engine_batch(const struct engine *e); /* an answer built now may leave when this is durable */
 uint64_t engine_durable(const struct engine *e);
+/* The open batch, for rooms that keep rows of their own. Until control returns to the loop. */
+struct store_batch *engine_open_batch(struct engine *e);
 bool engine_is_ready(const struct engine *e, const char **ret_why_not);
 bool engine_is_full(const struct engine *e); /* disk full: takes and starts nothing new */
 

@@ -87,6 +87,24 @@ static void load_setting(void *arg, const char *key, const char *value)
         cards_drained_loaded(e, key + 8, value);
 }
 
+static void load_pr(void *arg, struct pr *p)
+{
+    struct engine *e = arg;
+    if (e->listener.pr)
+        e->listener.pr(e->listener.arg, p);
+    else
+        pr_free(p);
+}
+
+static void load_topic(void *arg, struct topic *t)
+{
+    struct engine *e = arg;
+    if (e->listener.topic)
+        e->listener.topic(e->listener.arg, t);
+    else
+        topic_free(t);
+}
+
 /* --- states of jobs that are only rows, for `after` --- */
 
 struct states {
@@ -235,6 +253,8 @@ int load_all(struct engine *e, struct cail_err *err)
                                   .lease = load_lease,
                                   .cache = load_cache,
                                   .idem = load_idem,
+                                  .pr = load_pr,
+                                  .topic = load_topic,
                                   .setting = load_setting};
     struct exec_events events = {e, ending_started, ending_ended};
     struct states s = {0};
@@ -325,6 +345,8 @@ void load_anew(struct engine *e)
     e->failed_once = true;
     log_warn("opening the store anew; running jobs run on");
     load_drop_all(e);
+    if (e->listener.forget)
+        e->listener.forget(e->listener.arg);
     store_close(e->store);
     e->store = NULL;
     int rc = load_open_store(e, &err);

@@ -16,6 +16,11 @@ struct store_batch *pump_batch(struct engine *e)
     return e->open.batch;
 }
 
+struct store_batch *engine_open_batch(struct engine *e)
+{
+    return e->open.batch;
+}
+
 static struct effect *effect_new(struct engine *e)
 {
     struct effect *f = e->free_effects;

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "http/api.h"
+#include "http/api_lab.h"
 #include "wire/job_request.h"
 
 enum want { WANT_STATES = 1, WANT_JOB, WANT_GROUP };
@@ -209,6 +210,17 @@ static void made_reply(struct api *api, const struct submission *sub,
     location(reply, "jobs", made->job[0]->id);
 }
 
+static int settle_prs(struct api *api, struct submission *sub, struct cail_err *err)
+{
+    char at[32];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sub->n; i++) {
+        snprintf(at, sizeof at, sub->is_single ? "/pr" : "/%zu/pr", i);
+        rc = api_pr_settle(api, &sub->req[i].job->pr, at, err);
+    }
+    return rc;
+}
+
 /* (states, n) as the reader found them, or NULL before it was asked. */
 static int submit(struct api *api, struct http_request *rq,
                   const struct engine_known_states *states, struct http_reply *reply,
@@ -218,6 +230,8 @@ static int submit(struct api *api, struct http_request *rq,
     char sha256[DIGEST_LEN] = "";
     CLEANUP(submission_done) struct submission sub = {0};
     int rc = parse_body(rq, &sub, err);
+    if (rc == 0)
+        rc = settle_prs(api, &sub, err);
     if (rc)
         return rc;
     if (key)
@@ -233,6 +247,8 @@ static int submit(struct api *api, struct http_request *rq,
         rc = repeated(api, rq, &made, reply);
     else
         made_reply(api, &sub, &made, reply);
+    for (size_t i = 0; rc == 0 && i < made.n; i++)
+        api_pr_known(api, made.job[i]->pr);
     free(made.job);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "http/http.h"
 #include "http/server.h"
+#include "lab/lab.h"
 
 /* Rows of GET /env, fetched at most once a minute. */
 struct env_cache;
@@ -13,6 +14,7 @@ struct env_cache;
  * strings are borrowed and may be NULL (then they are shown as null). */
 struct api {
     struct engine *engine;
+    struct lab *lab;
     struct http_server *server;
     const char *url; /* "http://127.0.0.1:8080", for the texts that show commands */
     const char *sqlite_version, *libmicrohttpd_version;

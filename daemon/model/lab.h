@@ -21,8 +21,7 @@ struct pr {
     char *note;            /* what last happened to it: "offline: ...", a person's words */
     int64_t fetched_at_us; /* when its state was last read at the upstream; 0 = never */
     int64_t created_at_us, updated_at_us;
-    UT_hash_handle hh;     /* by id */
-    UT_hash_handle hh_url; /* by url */
+    UT_hash_handle hh; /* lab's table, by url */
 };
 
 struct topic {
@@ -39,7 +38,6 @@ struct topic {
     char *pr;              /* address of its pull request, NULL = none */
     bool closed;           /* left out of lists unless asked for */
     int64_t created_at_us, updated_at_us;
-    UT_hash_handle hh; /* by id */
 };
 
 struct pr *pr_new(void);

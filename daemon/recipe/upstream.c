@@ -47,8 +47,8 @@ static int read_https(struct recipe_reader *rd, json_t *v, const struct recipe_f
 {
     int rc = recipe_read_text(rd, v, f, to);
     const char *text = rc ? "" : *(char **)to;
-    if (rc == 0 && (strncmp(text, "https://", 8) != 0 || !strchr(text + 8, '/') ||
-                    strpbrk(text, " \"'<>\\")))
+    if (rc == 0 &&
+        (strncmp(text, "https://", 8) != 0 || !strchr(text + 8, '/') || strpbrk(text, " \"'<>\\")))
         rc = recipe_refuse(rd, E_BAD_FIELD, "wants https://HOST/...");
     return rc;
 }
@@ -59,7 +59,7 @@ static int read_page(struct recipe_reader *rd, json_t *v, const struct recipe_fi
     int rc = recipe_read_text(rd, v, f, to);
     const char *text = rc ? "" : *(char **)to;
     bool is_api = f->min == 2;
-    if (rc == 0 && (!strstr(text, NUMBER_MARK) || strpbrk(text, " \"'<>\") ||
+    if (rc == 0 && (!strstr(text, NUMBER_MARK) || strpbrk(text, " \"'<>\\") ||
                     (is_api ? *text != '/' : strncmp(text, "https://", 8) != 0)))
         rc = recipe_refuse(rd, E_BAD_FIELD, "wants %s with " NUMBER_MARK,
                            is_api ? "/PATH" : "https://HOST/...");
@@ -93,7 +93,7 @@ static int read_pull(struct recipe_reader *rd, json_t *v, const struct recipe_fi
     return recipe_read_object(rd, v, pull_fields, ARRAY_LEN(pull_fields), to);
 }
 
-static const struct recipe_field fields[] = {
+static const struct recipe_field upstream_fields[] = {
     {"name", read_name, AT(name), 1, 48, true},
     {"title", recipe_read_text, AT(title), 1, 100, true},
     {"aliases", read_aliases, AT(aliases), 0, ALIASES_MAX, false},
@@ -115,7 +115,7 @@ int upstream_parse(const char *p, size_t len, struct upstream **ret, struct cail
     if (rc)
         return rc;
     struct upstream *u = mem_zalloc(sizeof *u);
-    rc = recipe_read_object(&rd, v, fields, ARRAY_LEN(fields), u);
+    rc = recipe_read_object(&rd, v, upstream_fields, ARRAY_LEN(upstream_fields), u);
     if (rc)
         upstream_free(u);
     else

@@ -341,8 +341,11 @@ static int get_pr(struct decode *d, json_t *v)
     int rc = json_get_str(v, &d->at, 500, "", &text, d->err);
     if (rc)
         return rc;
-    if (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0)
-        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants the URL of a pull request");
+    const char *hash = strchr(text, '#');
+    bool brief = hash && hash > text && hash[1] && strspn(hash + 1, "0123456789") == strlen(hash + 1);
+    if (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0 && !brief)
+        return err_set_at(d->err, E_BAD_FIELD, d->at.text,
+                          "wants the URL of a pull request, or NAME#N as in llvm#123");
     model_set(&d->rq->job->pr, text);
     return 0;
 }

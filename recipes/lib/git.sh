@@ -7,7 +7,8 @@
 # Mirrors have all history (a shallow one cannot answer merge-base, and git is slow at deepening), but
 # no file contents until a worktree needs them, where the remote can filter.
 
-# Where an upstream lives unless CAIL_UPSTREAM_<NAME>_URL says otherwise.
+# Where an upstream lives: CAIL_UPSTREAM_<NAME>_URL, which the daemon sets, else (a step that is run by
+# hand) what recipes/upstreams/NAME.json says.
 upstream_url() {
     local var="CAIL_UPSTREAM_${1^^}_URL"
     var=${var//-/_}
@@ -15,13 +16,10 @@ upstream_url() {
         printf '%s' "${!var}"
         return
     fi
-    case $1 in
-    llvm) printf 'https://github.com/llvm/llvm-project.git' ;;
-    cutlass) printf 'https://github.com/NVIDIA/cutlass.git' ;;
-    nccl) printf 'https://github.com/NVIDIA/nccl.git' ;;
-    nccl-tests) printf 'https://github.com/NVIDIA/nccl-tests.git' ;;
-    *) refuse "no URL is known for the upstream '$1'; set $var" ;;
-    esac
+    local url
+    url=$(sed -n 's/^  "url": "\(.*\)",$/\1/p' "${CAIL_RECIPES:-}/upstreams/$1.json" 2>/dev/null || true)
+    [[ -n $url ]] || refuse "no URL is known for the upstream '$1'; set $var"
+    printf '%s' "$url"
 }
 
 # git asks nobody, runs no hook, collects no garbage behind our back, and does not wait for ever.

@@ -83,7 +83,9 @@ JSON = {
 }
 
 # Enums of a schema that are no list of enums.def.
-NOT_A_LIST = {("job_request", "$defs/request/properties/executor/enum")}
+NOT_A_LIST = {("upstream", "properties/rules/properties/title/properties/on/enum"),
+              ("upstream", "properties/rules/properties/force_push/enum"),
+              ("job_request", "$defs/request/properties/executor/enum")}
 
 
 def test_enums_def_was_read():
@@ -296,7 +298,10 @@ def test_recipe_members_are_the_readers():
     """The members of the schema are the rows of the tables in daemon/recipe."""
     sources = "".join(p.read_text() for p in (ROOT / "daemon" / "recipe").glob("*.c"))
     schema = json.loads((ROOT / "schema" / "json" / "recipe.json").read_text())
+    upstream = json.loads((ROOT / "schema" / "json" / "upstream.json").read_text())
     objects = {
+        "upstream_fields": upstream,
+        "pull_fields": upstream["properties"]["pull"],
         "recipe_fields": schema,
         "requires_fields": schema["properties"]["requires"],
         "param_fields": schema["$defs"]["param"],
