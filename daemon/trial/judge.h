@@ -69,6 +69,8 @@ enum {
     TRIAL_FLAG_CONFIRMED = 1 << 9,
     TRIAL_FLAG_NOT_CONFIRMED = 1 << 10,
     TRIAL_FLAG_FAILED_ROUNDS = 1 << 11, /* some rounds have no value */
+    TRIAL_FLAG_SHOWN_ONLY = 1 << 12,    /* gates nothing: neutral, not asked for, or not head's
+                                           doing: new, failed on the base alone, skipped on both */
 };
 extern const char *const trial_flag_words[]; /* by bit; NULL past the last */
 
@@ -110,7 +112,10 @@ void trial_judge(const struct trial_case *c, struct trial_judgement *ret);
 void trial_judgement_done(struct trial_judgement *j);
 
 /* 0 nothing of fail_on, 1 regression (or new_failure), 2 inconclusive, 3 failed or missing, 4 not
- * comparable; fail_on = bit per enum verdict. A regression whose floor is unknown does not fail. */
+ * comparable, whatever fail_on says: nothing could be looked at; fail_on = bit per enum verdict.
+ * A regression whose floor is unknown does not fail, nor does a row that is only shown. */
+#define TRIAL_FAIL_ON_DEFAULT                                                                      \
+    (1u << VERDICT_REGRESSION | 1u << VERDICT_FAILED | 1u << VERDICT_MISSING)
 int32_t trial_exit_code(const struct trial_judgement *j, uint32_t fail_on);
 
 /* 95th percentile of |effects| (ln) as a fraction; NaN under 20 of them. */

@@ -372,9 +372,9 @@ int trial_plan_check(const struct trial_plan *plan, struct cail_err *err)
     if (plan->repeats_max < 0 || plan->repeats_max > TRIAL_ROUNDS_MAX)
         return err_set_at(err, E_BAD_FIELD, "/repeats_max", "repeats_max is %d; it must be 0 to %d",
                           plan->repeats_max, TRIAL_ROUNDS_MAX);
-    if (!(plan->alpha > 0 && plan->alpha <= .5))
+    if (!(plan->alpha > 0 && plan->alpha <= .2))
         return err_set_at(err, E_BAD_FIELD, "/alpha",
-                          "alpha is %g; it must be over 0 and at most .5, usually .05",
+                          "alpha is %g; it must be over 0 and at most .2, usually .05",
                           plan->alpha);
     return E_OK;
 }
