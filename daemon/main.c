@@ -206,6 +206,8 @@ static int open_server(struct daemon *d, int ports[4], struct cail_err *err)
     struct http_config hc = {
         .routes = http_routes,
         .n_routes = n_http_routes,
+        .pages = http_pages,
+        .n_pages = http_n_pages(),
         .hooks = {&d->api, load, durable_now},
         .n_listen = c->n_listen,
         .socket_path = c->socket[0] ? c->socket : NULL,

@@ -197,6 +197,8 @@ API_LOAD(load_front);
 void front_loaded_free(void *loaded);
 API_LOAD(load_job_page);
 API_SERVE(api_style);
+API_SERVE(api_asset);
+API_SERVE(api_dashboard);
 API_SERVE(api_healthz);
 API_SERVE(api_readyz);
 API_SERVE(api_metrics);

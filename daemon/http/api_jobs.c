@@ -13,7 +13,7 @@ API_SERVE(api_job)
         rc = api_wait_query(rq, &wait_s, err);
     if (rc)
         return rc;
-    if (api_accepts(rq, "text/html"))
+    if (page_wanted(rq))
         return page_job(api, rq, reply, err);
     bool waiting = wait_s && !rq->expired;
     rc = http_part_id(rq, 0, ret_wait_key, err);

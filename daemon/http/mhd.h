@@ -107,7 +107,7 @@ struct listener {
 struct http_server {
     uv_loop_t *loop;
     struct http_config config;
-    struct route_table routes;
+    struct route_table routes, pages;
     struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
     char *socket_path;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/api.h"
 #include "http/ident.h"
 #include "http/mhd.h"
 #include "http/target.h"
@@ -102,6 +103,11 @@ static int find_route(struct call *c, struct cail_err *err)
 {
     unsigned allowed;
     char allow[ROUTE_ALLOW_LEN];
+    c->route = NULL;
+    if (api_accepts(&c->rq, "text/html"))
+        c->route = route_find(&server_of(c)->pages, &c->rq, c->target.p + c->parts_at, &allowed);
+    if (c->route)
+        return 0;
     c->route = route_find(&server_of(c)->routes, &c->rq, c->target.p + c->parts_at, &allowed);
     if (c->route)
         return 0;

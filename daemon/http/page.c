@@ -14,6 +14,11 @@
 #include "http/html.h"
 #include "http/text.h"
 
+bool page_wanted(const struct http_request *rq)
+{
+    return api_accepts(rq, "text/html") || strncmp(rq->path, "/plain", 6) == 0;
+}
+
 void page_begin(struct http_reply *reply, const char *title, bool refreshes)
 {
     struct str *out = &reply->body;
@@ -25,7 +30,7 @@ void page_begin(struct http_reply *reply, const char *title, bool refreshes)
     str_adds(out, "<title>");
     html_adds(out, title);
     str_adds(out, "</title>\n<link rel=\"stylesheet\" href=\"/page.css\">\n"
-                  "<nav><a href=\"/\">jobs</a><a href=\"/queue\">queue</a>"
+                  "<nav><a href=\"/plain\">jobs</a><a href=\"/queue\">queue</a>"
                   "<a href=\"/recipes\">recipes</a><a href=\"/cache\">cache</a>"
                   "<a href=\"/env\">environment</a><a href=\"/metrics\">metrics</a>"
                   "<a href=\"/openapi.json\">API</a></nav>\n<h1>");
@@ -68,7 +73,7 @@ void page_result_row(struct str *out, const struct result *r, int64_t job)
     char value[64] = "";
     str_adds(out, "<tr>");
     if (job)
-        str_addf(out, "<td class=\"n\"><a href=\"/jobs/%lld\">%lld</a></td>", (long long)job,
+        str_addf(out, "<td class=\"n\"><a href=\"/plain/jobs/%lld\">%lld</a></td>", (long long)job,
                  (long long)job);
     benchmark_cell(out, r);
     page_cell(out, "", r->metric);
@@ -128,11 +133,11 @@ void front_loaded_free(void *loaded)
 static void job_row(struct str *out, const struct job *j, int64_t now_us)
 {
     char text[160];
-    str_addf(out, "<tr><td class=\"n\"><a href=\"/jobs/%lld\">%lld</a></td>", (long long)j->id,
-             (long long)j->id);
+    str_addf(out, "<tr><td class=\"n\"><a href=\"/plain/jobs/%lld\">%lld</a></td>",
+             (long long)j->id, (long long)j->id);
     page_state_cell(out, j->state);
     page_cell(out, "", job_kind_words[j->kind]);
-    str_addf(out, "<td><a href=\"/jobs/%lld\">", (long long)j->id);
+    str_addf(out, "<td><a href=\"/plain/jobs/%lld\">", (long long)j->id);
     html_adds(out, j->name);
     str_adds(out, "</a></td>");
     text_time(j, now_us, text);
@@ -165,7 +170,7 @@ static void list_part(struct api *api, const struct list_loaded *l, struct str *
         str_adds(out, "<p class=\"quiet\">No jobs yet.</p>\n");
     if (l->rows.more) {
         cursor_make(l->rows.job[l->rows.n - 1]->id, cursor);
-        str_addf(out, "<p><a href=\"/?cursor=%s\">older</a></p>\n", cursor);
+        str_addf(out, "<p><a href=\"/plain?cursor=%s\">older</a></p>\n", cursor);
     }
 }
 
@@ -218,7 +223,7 @@ API_SERVE(api_front)
     struct api *api = app;
     (void)ret_wait_key;
     api_from_memory(api, reply);
-    if (!api_accepts(rq, "text/html")) {
+    if (!page_wanted(rq)) {
         int rc = API_NO_QUERY(rq, err);
         if (rc == 0)
             front_text(api, reply);

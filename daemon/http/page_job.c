@@ -34,7 +34,7 @@ API_LOAD(load_job_page)
 {
     int rc = load_job(reader, rq, ret, err);
     struct job_loaded *l = *ret;
-    if (rc == 0 && l->rc == 0 && api_accepts(rq, "text/html"))
+    if (rc == 0 && l->rc == 0 && page_wanted(rq))
         read_tail(l);
     return rc;
 }

@@ -74,7 +74,7 @@ static const struct reply_header on_all[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
-    {"Vary", "Origin"},
+    {"Vary", "Origin, Accept"},
 };
 
 static const struct reply_header on_html[] = {

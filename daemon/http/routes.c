@@ -18,7 +18,13 @@ enum {
 const struct http_route http_routes[] = {
     {HTTP_GET, "/", HTTP_OWNER, LAZY | HTTP_PAGE, 0, load_front, front_loaded_free, api_front,
      "What runs, as a page or as text"},
-    {HTTP_GET, "/page.css", HTTP_OWNER, 0, 0, NO_ROWS, api_style, "The style of the pages"},
+    {HTTP_GET, "/plain", HTTP_OWNER, LAZY | HTTP_PAGE, 0, load_front, front_loaded_free, api_front,
+     "Jobs, as a page without scripts"},
+    {HTTP_GET, "/plain/jobs/{id}", HTTP_OWNER, LAZY | HTTP_PAGE, 0, load_job_page, job_loaded_free,
+     api_job, "One job, as a page without scripts"},
+    {HTTP_GET, "/page.css", HTTP_OWNER, 0, 0, NO_ROWS, api_style, "The style of the plain pages"},
+    {HTTP_GET, "/assets/{name}", HTTP_OWNER, 0, 0, NO_ROWS, api_asset,
+     "Script and style of the dashboard"},
 
     {HTTP_POST, "/jobs", HTTP_OWNER, LAZY | HTTP_TAKES_FORM | HTTP_TAKES_SCRIPT, HTTP_BODY_MAX,
      load_submit, submit_loaded_free, api_submit, "Queue a job, or an array of them"},

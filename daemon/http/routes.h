@@ -27,4 +27,11 @@ void api_done(struct api *api);
 extern const struct http_route http_routes[];
 extern const size_t n_http_routes;
 
+/* The dashboard's pages: a reader's request (GET with text/html in Accept) that fits one of them is
+ * answered by it and not by a row above. Static: the same bytes at every address, the script finds
+ * out by the address what to show. */
+extern const struct http_route http_pages[];
+/* 0 when the dashboard was not bundled into this build. */
+size_t http_n_pages(void);
+
 #endif

@@ -199,6 +199,7 @@ static void release(struct http_server *s)
     close_fd(&s->watch_fd);
     close_fd(&s->spare_fd);
     route_table_done(&s->routes);
+    route_table_done(&s->pages);
 }
 
 /* Often enough to be at most a quarter late, and at least once a second. */
@@ -248,6 +249,7 @@ int http_server_start(struct http_server **ret, uv_loop_t *loop, const struct ht
     TAILQ_INIT(&s->batched);
     set_defaults(&s->config.limits);
     route_table_init(&s->routes, config->routes, config->n_routes);
+    route_table_init(&s->pages, config->pages, config->n_pages);
     int r = open_listeners(s, ret_ports, err);
     if (r == 0)
         r = open_rest(s, err);

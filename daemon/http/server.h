@@ -53,6 +53,8 @@ struct http_limits {
 struct http_config {
     const struct http_route *routes;
     size_t n_routes;
+    const struct http_route *pages; /* for GET with text/html in Accept; before routes */
+    size_t n_pages;
     struct http_hooks hooks;
     struct http_listen listen[4];
     size_t n_listen;

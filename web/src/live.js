@@ -1,0 +1,68 @@
+// The daemon's events, one stream for the page. A hidden page lets go of it: browsers allow six
+// connections to a host, and many open tabs would use them up.
+import { parse } from "./door.js";
+
+const RETRY_MS = 400;
+const NAMES = ["job", "attempt", "queue", "gpu", "comparison", "result", "pr", "topic", "change"];
+const readers = new Set(), watchers = new Set();
+let source = null, timer = 0, lastId = "", state = "connecting", lost = false;
+
+/** fn(name, data); "resync" = something was missed, fetch afresh. Returns how to stop. */
+export function onEvent(fn) {
+  readers.add(fn);
+  return () => readers.delete(fn);
+}
+
+/** fn(state): connecting, live, offline or asleep. */
+export function onState(fn) {
+  watchers.add(fn);
+  return () => watchers.delete(fn);
+}
+export const liveState = () => state;
+
+function become(now) {
+  if (now === state) return;
+  state = now;
+  for (const fn of watchers) fn(now);
+}
+
+function tell(name, data) {
+  for (const fn of readers) fn(name, data);
+}
+
+function connect() {
+  timer = 0;
+  source = new EventSource(`/events${lastId ? `?last_event_id=${encodeURIComponent(lastId)}` : ""}`);
+  source.onopen = () => {
+    become("live");
+    if (lost) { lost = false; tell("resync", {}); }
+  };
+  // The browser's own way to try again gives up on an answer of 503, which a daemon that is just
+  // stopping or starting gives.
+  source.onerror = () => {
+    source.close();
+    lost = true;
+    become("offline");
+    timer ||= setTimeout(connect, RETRY_MS);
+  };
+  for (const name of [...NAMES, "resync"])
+    source.addEventListener(name, (e) => {
+      if (e.lastEventId) lastId = e.lastEventId;
+      tell(name, name === "resync" ? {} : parse(e.data));
+    });
+}
+
+function stop() {
+  clearTimeout(timer);
+  timer = 0;
+  source?.close();
+  source = null;
+}
+
+export function start() {
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { stop(); become("asleep"); }
+    else if (!source) { become("connecting"); connect(); }
+  });
+  if (!document.hidden) connect();
+}
