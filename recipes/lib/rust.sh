@@ -38,16 +38,20 @@ rust_vendor() {
         "$1" >.cargo/config.toml
 }
 
-# cargo_said FILE: why cargo failed, in one line.
-cargo_said() { grep -aE '^ *(error|Caused by|  )' "$1" | grep -a . | tail -n 1 | sed 's/^ *//' || true; }
+# cargo_said FILE: why cargo failed, in one line: its error, and the last of the causes.
+cargo_said() {
+    grep -a '^error' "$1" | sed -n '1s/^error: //p'
+    grep -aA1 'Caused by:' "$1" | grep -avE 'Caused by:|^--' | sed -n '$s/^ */: /p' || true
+}
 
-# cargo_try ARG...: cargo; what it cannot have here (crates without a network) is a refusal and says so.
+# cargo_try ARG...: cargo, whose standard output stays it; what it cannot have here (crates without a network) is a refusal and says so.
 cargo_try() {
     local file="$CAIL_ATTEMPT_DIR/cargo-said" code=0
-    cargo "$@" 2>&1 | tee "$file" || code=$?
+    { cargo "$@" 2>&1 >&3 | tee "$file" >&2; } 3>&1 || code=$?
     if ((code != 0)); then
         if grep -aqE 'failed to (download|get|fetch|query|update registry)|Unable to update|no matching package|failed to select a version|spurious network error|attempting to make an HTTP request' "$file"; then
-            refuse "cargo cannot have the crates it needs here: $(cargo_said "$file")"
+            refuse "cargo cannot have the crates it needs here: $(cargo_said "$file" |
+                tr -d '\n' | cut -c 1-300)"
         fi
         return "$code"
     fi

@@ -18,6 +18,8 @@ fi
 # The place of the failing command, as "file:line: the command failed (1): git fetch ...".
 step_failed() {
     local code=$1 place=$2 cmd=$3
+    # A refusal has said its reason, which stays the last line.
+    ((code != 78)) || return 0
     cmd=${cmd%%$'\n'*}
     printf '%s: exit code %s: %s\n' "$place" "$code" "${cmd:0:200}" >&2
 }
