@@ -147,6 +147,18 @@ bool engine_read(struct engine *e, void (*run)(void *arg, struct store_reader *r
 /* Run work on the worker pool, then done on the loop. */
 void engine_work(struct engine *e, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
+/* --- marks in the history of results: user, at_us and an annotation's id are set here, and user is
+ * the caller's to free. A baseline's job and a change's series exist (the store refers to them). */
+struct baseline;
+struct release;
+struct annotation;
+struct change_state_row;
+void engine_put_baseline(struct engine *e, struct baseline *x, uid_t uid);
+void engine_put_release(struct engine *e, struct release *x, uid_t uid);
+void engine_put_annotation(struct engine *e, struct annotation *x, uid_t uid);
+void engine_put_change_state(struct engine *e, int64_t series_id, struct change_state_row *x,
+                             uid_t uid);
+
 /* --- GPUs --- */
 /* {"driver","cuda","reason","gpus":[card + state + lease]} and a line break. */
 void engine_gpus_json(struct engine *e, struct str *out);

@@ -8,6 +8,7 @@
  *   ending.c     an attempt's end becomes the job's next state
  *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
  *   history.c    what makes results points of series
+ *   marks.c      baselines, releases, annotations, triage of changes
  *   cards.c      GPUs: evidence before a start, telemetry, settling
  *   beside.c     what else ran meanwhile, load at the start
  *   profile.c    attempts under a profiler
@@ -232,6 +233,9 @@ typedef void (*collect_done)(struct engine *e, int64_t attempt_id, enum exec_out
 void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, collect_done done);
 /* Nothing to collect: no output, no files. Removes the empty folders. */
 bool collect_is_needless(struct engine *e, struct run *r);
+
+/* submit.c: the name of a user; valid until the next call. */
+const char *submit_user(uid_t uid);
 
 /* tail.c */
 void tail_tick(struct engine *e);

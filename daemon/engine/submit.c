@@ -327,7 +327,7 @@ static struct job *take(struct engine *e, struct job_request *rq, int64_t first_
     return j;
 }
 
-static const char *cached_user(uid_t uid)
+const char *submit_user(uid_t uid)
 {
     static uid_t last_uid;
     static char *last; /* the loop thread's own; one name is kept */
@@ -371,7 +371,7 @@ int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const cha
     if (rc)
         return rc < 0 ? 0 : rc;
     int64_t now = clock_wall_us(), first_id = e->ids.job + 1;
-    const char *user = cached_user(uid);
+    const char *user = submit_user(uid);
     struct group *g = sub->is_array ? make_group(e, sub, now) : NULL;
     ret->job = mem_array(sub->n, sizeof *ret->job);
     ret->group = g;
