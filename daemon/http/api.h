@@ -63,7 +63,8 @@ struct job_loaded {
     struct cail_err file_err;
     uint64_t size, from; /* of fd: its size; where the wanted tail begins */
     uint64_t hole_from, hole_to;
-    char *text; /* a tail of its log */
+    struct peers *peers; /* why: runs to hold it against, NULL = none */
+    char *text;          /* a tail of its log */
     size_t text_len;
 };
 struct job_loaded *job_loaded_new(void *reader, int64_t id, size_t max_results);
@@ -148,6 +149,7 @@ API_SERVE(api_release);
 API_SERVE(api_patch);
 API_SERVE(api_retry);
 API_LOAD(load_retry);
+API_LOAD(load_why);
 API_SERVE(api_why);
 API_SERVE(api_group);
 API_SERVE(api_group_cancel);

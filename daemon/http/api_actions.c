@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "http/api.h"
 #include "http/api_body.h"
+#include "http/peers.h"
 
 static int has_ended(struct api *api, const struct found *f, struct http_reply *reply,
                      struct cail_err *err)
@@ -148,8 +149,8 @@ API_SERVE(api_retry)
     if (f.live || !job_state_is_terminal(j->state))
         return err_set(err, E_CONFLICT, "job %lld is %s: only a job that has ended can be retried",
                        (long long)j->id, job_state_words[j->state]);
-    rc = engine_retry(api->engine, &f.rows->rec,
-                      f.rows->group ? f.rows->group->rec.group : NULL, &f.rows->states, &f.live, err);
+    rc = engine_retry(api->engine, &f.rows->rec, f.rows->group ? f.rows->group->rec.group : NULL,
+                      &f.rows->states, &f.live, err);
     return answer(api, &f, rc, reply);
 }
 
@@ -203,6 +204,39 @@ void why_summary(const struct job *j, const struct sched_constraint *c, size_t n
         str_addf(out, " by signal %d", (int)j->signal);
 }
 
+/* The record, and what it is to be held against. */
+API_LOAD(load_why)
+{
+    int rc = load_job(reader, rq, ret, err);
+    struct job_loaded *l = *ret;
+    if (rc == 0 && l->rc == 0)
+        l->peers = peers_load(reader, &l->rec);
+    return rc;
+}
+
+/* A run that goes on is judged by what its cards did so far, an ended one by what it left. */
+static void add_peers(struct api *api, const struct found *f, struct str *summary, struct jw *w)
+{
+    const struct job *j = found_job(f);
+    const struct attempt *live = f->live ? engine_attempt(api->engine, f->live) : NULL;
+    const struct job_record *rec = &f->rows->rec;
+    const struct peers *p = f->rows->rc ? NULL : f->rows->peers;
+    bool running = j->state == JOB_RUNNING;
+    if (!p || (running && (!live || !live->started_at_us))) {
+        jw_null(w);
+        return;
+    }
+    struct peer_facts mine = p->mine;
+    if (running) {
+        CLEANUP(str_done) struct str telemetry = STR_INIT;
+        mine = (struct peer_facts){.job = j->id};
+        engine_telemetry_json(api->engine, live->id, &telemetry);
+        peer_facts_read(&mine, NULL, telemetry.p);
+        mine.wall_s = (double)(clock_wall_us() - live->started_at_us) / 1e6;
+    }
+    peers_judge(p, &mine, rec->result, rec->n_results, running, summary, w);
+}
+
 API_SERVE(api_why)
 {
     struct api *api = app;
@@ -217,10 +251,16 @@ API_SERVE(api_why)
     struct sched *sched = engine_sched(api->engine);
     const struct job *j = found_job(&f);
     bool waits = f.live && (j->state == JOB_HELD || j->state == JOB_QUEUED);
+    if (!waits && !f.rows)
+        return api_reload(rq);
     size_t n = waits ? sched_why(sched, j, clock_wall_us(), c) : 0;
     int64_t position = waits ? sched_position(sched, j) : 0;
     CLEANUP(str_done) struct str summary = STR_INIT;
     why_summary(j, c, n, &summary);
+    CLEANUP(str_done) struct str series = STR_INIT;
+    struct jw inner = JW(&series);
+    if (!waits)
+        add_peers(api, &f, &summary, &inner);
     struct jw w = JW(&reply->body);
     jw_open(&w, '{');
     jw_kint(&w, "job", j->id);
@@ -231,6 +271,11 @@ API_SERVE(api_why)
     for (size_t i = 0; i < n; i++)
         constraint_doc(&w, &c[i]);
     jw_close(&w, ']');
+    jw_key(&w, "series");
+    if (series.len)
+        jw_raw(&w, series.p, series.len);
+    else
+        jw_null(&w);
     jw_key(&w, "position");
     if (position)
         jw_int(&w, position);

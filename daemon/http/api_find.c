@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "http/api.h"
+#include "http/peers.h"
 
 /* The cards of each attempt stand in its leases. */
 static void name_cards(struct job_record *rec)
@@ -40,6 +41,7 @@ void job_loaded_free(void *loaded)
     if (l->fd >= 0)
         close(l->fd);
     group_loaded_free(l->group);
+    peers_free(l->peers);
     free(l->state_ids);
     free(l->state_of);
     free(l->text);
