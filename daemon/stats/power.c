@@ -156,14 +156,19 @@ double stats_power(int32_t rounds, size_t n_tests, double effect, double sd, dou
 int32_t stats_rounds_needed(size_t n_tests, double effect, double sd, double alpha, double target)
 {
     double shift = shift_of(effect, sd);
-    int32_t from = stats_rounds_floor(n_tests, alpha), rounds;
+    int32_t from = stats_rounds_floor(n_tests, alpha), to = STATS_POWER_ROUNDS_MAX + 1;
     if (from < STATS_POWER_ROUNDS_MIN)
         from = STATS_POWER_ROUNDS_MIN;
-    for (rounds = from; rounds <= STATS_POWER_ROUNDS_MAX; rounds++)
-        if (power_of(rounds, n_tests, shift, alpha, 0) >= target)
-            break;
+    int32_t least = from;
+    while (from < to) {
+        int32_t mid = from + (to - from) / 2;
+        if (power_of(mid, n_tests, shift, alpha, 0) >= target)
+            to = mid;
+        else
+            from = mid + 1;
+    }
     /* The approximation promises a little too much: the answer lies near, more likely after. */
-    rounds = rounds - 4 > from ? rounds - 4 : from;
+    int32_t rounds = from - 4 > least ? from - 4 : least;
     for (; rounds <= STATS_POWER_ROUNDS_MAX; rounds++)
         if (power_of(rounds, n_tests, shift, alpha, STATS_POWER_EXACT) >= target)
             return rounds;

@@ -35,7 +35,7 @@ int32_t stats_rounds_floor(size_t n_tests, double alpha);
  * ignored. Under 6 ms. */
 double stats_power(int32_t rounds, size_t n_tests, double effect, double sd, double alpha);
 
-/* The fewest rounds, STATS_POWER_ROUNDS_MIN .. _MAX, with that power; 0 when none has it. 40 ms. */
+/* The fewest rounds, STATS_POWER_ROUNDS_MIN .. _MAX, with that power; 0 when none has it. 30 ms. */
 int32_t stats_rounds_needed(size_t n_tests, double effect, double sd, double alpha, double target);
 
 #endif
