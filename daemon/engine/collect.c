@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <nettle/sha2.h>
@@ -23,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/history.h"
+#include "engine/machine.h"
 #include "engine/profile.h"
 #include "parse/parse.h"
 #include "wire/job_spec.h"
@@ -261,28 +261,6 @@ static void take_artifact(struct collection *x, int fd, const char *name, const 
 
 /* --- provenance --- */
 
-static void first_line(const char *path, char *out, size_t len)
-{
-    CLEANUP(fsx_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, out, len - 1);
-    out[n > 0 ? n : 0] = 0;
-    out[strcspn(out, "\n")] = 0;
-}
-
-/* The "model name" of the first cpu in /proc/cpuinfo; "" = this machine does not say. */
-static void cpu_model(char *out, size_t len)
-{
-    static const char name[] = "model name";
-    char text[4096];
-    CLEANUP(fsx_closep) int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    text[n > 0 ? n : 0] = 0;
-    const char *at = strstr(text, name);
-    at = at ? at + sizeof name - 1 : "";
-    at += strspn(at, "\t :");
-    snprintf(out, len, "%.*s", (int)strcspn(at, "\n"), at);
-}
-
 static void identity_doc(struct jw *w, const struct collected *c)
 {
     jw_key(w, "identity");
@@ -325,20 +303,9 @@ static void provenance(struct collection *x, const char *log_sha)
 {
     struct str s = STR_INIT;
     struct jw w = JW(&s);
-    struct utsname u;
-    char text[256];
     double load[3] = {-1, -1, -1};
     jw_open(&w, '{');
-    jw_kstr(&w, "host", x->host);
-    if (!uname(&u)) {
-        jw_kstr(&w, "kernel", u.release);
-        jw_kstr(&w, "machine", u.machine);
-    }
-    cpu_model(text, sizeof text);
-    jw_kstr(&w, "cpu", *text ? text : NULL);
-    jw_kint(&w, "cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
-    first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof text);
-    jw_kstr(&w, "governor", *text ? text : NULL);
+    machine_facts(&w, x->host);
     if (getloadavg(load, 3) == 3)
         jw_kreal(&w, "load_1m_at_end", load[0]);
     jw_raw(&w, x->beside, strlen(x->beside));

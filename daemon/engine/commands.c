@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/history.h"
 #include "wire/job_doc.h"
 
 struct group *group_of(struct engine *e, const struct job *j)
@@ -346,19 +347,20 @@ void engine_group_cancel(struct engine *e, int64_t group, int64_t grace_ms)
     free(jobs);
 }
 
-int engine_add_results(struct engine *e, int64_t job_id, int64_t attempt_id, struct result *r,
-                       size_t n, struct cail_err *err)
+int engine_add_results(struct engine *e, const struct job *j, int64_t attempt_id,
+                       struct result *r, struct history *h, struct cail_err *err)
 {
     if (!attempt_id)
         return err_set(err, E_CONFLICT, "job %lld has not started: results belong to an attempt",
-                       (long long)job_id);
-    for (size_t i = 0; i < n; i++) {
+                       (long long)j->id);
+    for (size_t i = 0; i < h->n; i++) {
         r[i].id = ++e->ids.result;
-        r[i].job_id = job_id;
+        r[i].job_id = j->id;
         r[i].attempt_id = attempt_id;
     }
-    store_put_results(pump_batch(e), r, n);
-    pump_effect(e, EFFECT_WAKE, job_id, 0);
+    store_put_results(pump_batch(e), r, h->n);
+    history_put(pump_batch(e), h, r, clock_wall_us(), j->flags, j->recipe);
+    pump_effect(e, EFFECT_WAKE, j->id, 0);
     return 0;
 }
 

@@ -126,9 +126,11 @@ int engine_group_retry(struct engine *e, struct group_record *rec, bool only_fai
 /* Cancel every live member. */
 void engine_group_cancel(struct engine *e, int64_t group, int64_t grace_ms);
 
-/* Results that CI posts for a job: parsed already; stored with the job's newest attempt. */
-int engine_add_results(struct engine *e, int64_t job_id, int64_t attempt_id, struct result *r,
-                       size_t n, struct cail_err *err) NODISCARD;
+/* Results that CI posts for a job: parsed already; stored with the job's newest attempt, and as
+ * points of their series. */
+struct history;
+int engine_add_results(struct engine *e, const struct job *j, int64_t attempt_id,
+                       struct result *r, struct history *h, struct cail_err *err) NODISCARD;
 
 int engine_queue_set(struct engine *e, const char *name, int32_t limit /* -1 = as it is */,
                      int paused /* -1 = as it is */, struct cail_err *err) NODISCARD;

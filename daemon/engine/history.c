@@ -110,6 +110,14 @@ void history_fingerprint(const char *provenance, const char *machine, struct str
     jw_close(&w, '}');
 }
 
+char *history_host(const char *provenance)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    if (!provenance || json_read(provenance, strlen(provenance), &v, NULL))
+        return NULL;
+    return mem_strdup(json_string_value(json_object_get(v, "host")));
+}
+
 /* --- the commit --- */
 
 static char *identity_sha(const char *p, size_t len)

@@ -49,6 +49,7 @@ bool history_is_sha(const char *text);
 
 /* The canonical text of a machine. */
 void history_fingerprint(const char *provenance, const char *machine, struct str *out);
+char *history_host(const char *provenance); /* NULL = not said; caller frees */
 int64_t history_fingerprint_id(const char *text);
 int64_t history_series_id(const struct result *r, int64_t fingerprint_id);
 /* Ids as people see them. */

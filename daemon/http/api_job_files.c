@@ -11,10 +11,14 @@
 
 #include "base/fsx.h"
 #include "base/limits.h"
+#include "base/ftime.h"
 #include "base/mem.h"
 #include "cail_version.h"
+#include "engine/history.h"
+#include "engine/machine.h"
 #include "http/api.h"
 #include "http/file_reply.h"
+#include "http/results_export.h"
 #include "parse/parse.h"
 #include "wire/job_spec.h"
 
@@ -34,13 +38,40 @@ static const struct job_record *record_of(const struct found *f)
 
 /* --- results --- */
 
+/* The last attempt says when and where; a retry's results stand behind the earlier ones. */
+static void export_rows(struct job_loaded *l, const struct export_format *format)
+{
+    const struct job_record *rec = &l->rec;
+    const struct attempt *last = rec->n_attempts ? rec->attempt[rec->n_attempts - 1] : NULL;
+    struct str text = STR_INIT;
+    CLEANUP(mem_freep) char *sha = history_sha(rec->job->spec, NULL, 0);
+    CLEANUP(mem_freep) char *host = last ? history_host(last->provenance) : NULL;
+    struct export_of x = {.job = rec->job,
+                          .sha = sha,
+                          .machine = host,
+                          .started_at_us = last ? last->started_at_us : 0,
+                          .ended_at_us = last ? last->ended_at_us : 0,
+                          .result = rec->result,
+                          .n = rec->n_results};
+    format->write(&x, &text);
+    l->text_len = text.len;
+    l->text = str_take(&text);
+}
+
+/* With ?format= the text is made here: a large one takes a while. */
 API_LOAD(load_results)
 {
+    const char *name = http_query_get(rq, "format");
+    const struct export_format *format = name ? export_find(name) : NULL;
     int64_t id;
     int rc = http_part_id(rq, 0, &id, err);
-    if (rc == 0)
-        *ret = job_loaded_new(reader, id, RESULTS_PER_JOB_MAX);
-    return rc;
+    if (rc)
+        return rc;
+    struct job_loaded *l = job_loaded_new(reader, id, RESULTS_PER_JOB_MAX);
+    if (l->rc == 0 && format)
+        export_rows(l, format);
+    *ret = l;
+    return 0;
 }
 
 static void results_doc(const struct result *r, size_t n, struct http_reply *reply)
@@ -60,11 +91,24 @@ API_SERVE(api_results)
 {
     struct api *api = app;
     struct found f;
+    const char *name = http_query_get(rq, "format");
+    const struct export_format *format = name ? export_find(name) : NULL;
     (void)ret_wait_key;
-    int rc = find_rows(api, rq, &f, err);
+    int rc = API_QUERY(rq, err, "format");
+    if (rc == 0 && name && !format && strcmp(name, "json") != 0)
+        rc = err_set(err, E_BAD_REQUEST,
+                     "query argument \"format\" is json, lnt, bmf, benchstat, csv, junit or "
+                     "markdown");
+    if (rc == 0)
+        rc = job_find(api, rq, true, &f, err);
     if (rc)
         return rc;
-    results_doc(record_of(&f)->result, record_of(&f)->n_results, reply);
+    if (format && f.rows->text) {
+        str_add(&reply->body, f.rows->text, f.rows->text_len);
+        reply->content_type = format->type;
+    } else {
+        results_doc(record_of(&f)->result, record_of(&f)->n_results, reply);
+    }
     api_from_memory(api, reply);
     return 0;
 }
@@ -73,6 +117,7 @@ API_SERVE(api_results)
 struct posted {
     struct job_loaded *job;
     struct parse_out out;
+    struct history *history;
 };
 
 void posted_free(void *loaded)
@@ -82,6 +127,7 @@ void posted_free(void *loaded)
         return;
     job_loaded_free(p->job);
     parse_out_done(&p->out);
+    history_free(p->history);
     free(p);
 }
 
@@ -102,18 +148,57 @@ static int parse_posted(const struct http_request *rq, struct posted *p, struct 
     return parser->parse(rq->body, rq->body_len, name, &p->out, err);
 }
 
+/* Of the newest attempt that has one; without any, of this machine as it is now. */
+static char *provenance_of(const struct job_loaded *l)
+{
+    for (size_t i = l->rc == 0 ? l->rec.n_attempts : 0; i > 0; i--)
+        if (l->rec.attempt[i - 1]->provenance)
+            return mem_strdup(l->rec.attempt[i - 1]->provenance);
+    struct str s = STR_INIT;
+    struct jw w = JW(&s);
+    jw_open(&w, '{');
+    machine_facts(&w, NULL);
+    jw_close(&w, '}');
+    return str_take(&s);
+}
+
+static int prepare_posted(const struct http_request *rq, struct posted *p, struct cail_err *err)
+{
+    const char *commit = http_query_get(rq, "commit"), *at = http_query_get(rq, "committed_at");
+    CLEANUP(mem_freep) char *provenance = provenance_of(p->job);
+    CLEANUP(mem_freep)
+    char *sha = p->job->rc == 0 ? history_sha(p->job->rec.job->spec, NULL, 0) : NULL;
+    struct history_source from = {.provenance = provenance,
+                                  .machine = http_query_get(rq, "machine"),
+                                  .sha = commit ? commit : sha};
+    if (commit && !history_is_sha(commit))
+        return err_set(err, E_BAD_REQUEST,
+                       "query argument \"commit\" is 7 to 64 lower-case hex digits");
+    if (at && (!from.sha || ftime_parse(at, &from.committed_at_us) != 0))
+        return err_set(err, E_BAD_REQUEST,
+                       "query argument \"committed_at\" is a time such as "
+                       "2026-11-22T17:08:13Z, of a commit that is known");
+    if (from.machine && (!*from.machine || strlen(from.machine) > 200))
+        return err_set(err, E_BAD_REQUEST,
+                       "query argument \"machine\" is a name of 1 to 200 bytes");
+    p->history = history_prepare(&from, p->out.result, p->out.n);
+    return 0;
+}
+
 /* Parsing some megabytes takes a while, so it is done here and not on the loop. */
 API_LOAD(load_results_post)
 {
     struct posted *p = mem_zalloc(sizeof *p);
     int64_t id;
-    int rc = API_QUERY(rq, err, "format");
+    int rc = API_QUERY(rq, err, "format", "commit", "committed_at", "machine");
     if (rc == 0)
         rc = http_part_id(rq, 0, &id, err);
     if (rc == 0) {
         p->job = job_loaded_new(reader, id, 0);
         rc = parse_posted(rq, p, err);
     }
+    if (rc == 0)
+        rc = prepare_posted(rq, p, err);
     if (rc)
         posted_free(p);
     else
@@ -138,13 +223,8 @@ API_SERVE(api_results_post)
     CLEANUP(mem_freep) struct attempt **attempts = NULL;
     size_t n = found_attempts(api, &f, &attempts);
     api_from_memory(api, reply);
-    if (n == 0)
-        return err_set(err, E_CONFLICT, "job %lld has not started: results belong to an attempt",
-                       (long long)id);
-    if (job_spec_profile(found_job(&f)->spec))
-        return err_set(err, E_CONFLICT, "job %lld ran under a profiler: its figures are not taken",
-                       (long long)id);
-    rc = engine_add_results(api->engine, id, attempts[n - 1]->id, p->out.result, p->out.n, err);
+    rc = engine_add_results(api->engine, found_job(&f), n ? attempts[n - 1]->id : 0, p->out.result,
+                            p->history, err);
     if (rc)
         return rc;
     reply->status = 201;

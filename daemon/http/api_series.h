@@ -38,6 +38,7 @@ void change_patch_free(void *loaded);
 API_SERVE(api_change_patch);
 API_LOAD(load_table);
 API_LOAD(load_baselines);
+API_LOAD(load_baseline_post);
 API_SERVE(api_baselines_post);
 API_LOAD(load_annotations);
 API_SERVE(api_annotations_post);
