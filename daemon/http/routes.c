@@ -3,6 +3,7 @@
 #include "http/routes.h"
 
 #include "http/api.h"
+#include "http/api_series.h"
 
 enum {
     RESULTS_BODY = 16 << 20, /* result files that CI posts */
@@ -65,6 +66,29 @@ const struct http_route http_routes[] = {
      "Cancel what is left of a group"},
     {HTTP_POST, "/groups/{id}/retry", HTTP_OWNER, ACTION, SMALL, GROUP_ROWS, api_group_retry,
      "Run a group's failed jobs again"},
+
+    {HTTP_GET, "/benchmarks", HTTP_OWNER, 0, 0, load_benchmarks, written_free, api_written,
+     "Every series: what was measured, and the newest value"},
+    {HTTP_GET, "/results", HTTP_OWNER, 0, 0, load_series, written_free, api_written,
+     "Series over commits, with segments and change points"},
+    {HTTP_GET, "/results/table", HTTP_OWNER, 0, 0, load_table, written_free, api_written,
+     "Results as a table: rows, columns, one metric"},
+    {HTTP_GET, "/results/changes", HTTP_OWNER, 0, 0, load_changes, written_free, api_written,
+     "Change points of all series"},
+    {HTTP_PATCH, "/results/changes/{id}", HTTP_OWNER, 0, SMALL, load_change_patch,
+     change_patch_free, api_change_patch, "Say what a change point is"},
+    {HTTP_GET, "/baselines", HTTP_OWNER, 0, 0, load_baselines, written_free, api_written,
+     "Places to compare with"},
+    {HTTP_POST, "/baselines", HTTP_OWNER, 0, SMALL, load_baseline_post, NULL, api_baselines_post,
+     "Name a place to compare with"},
+    {HTTP_GET, "/releases", HTTP_OWNER, 0, 0, load_releases, written_free, api_written,
+     "Releases and their commits"},
+    {HTTP_POST, "/releases", HTTP_OWNER, 0, SMALL, NO_ROWS, api_releases_post,
+     "Name a commit as a release"},
+    {HTTP_GET, "/annotations", HTTP_OWNER, 0, 0, load_annotations, written_free, api_written,
+     "Remarks in the history of results"},
+    {HTTP_POST, "/annotations", HTTP_OWNER, 0, SMALL, NO_ROWS, api_annotations_post,
+     "Remark on a commit or a time"},
 
     {HTTP_GET, "/queue", HTTP_OWNER, 0, 0, NO_ROWS, api_queue, "What runs and what waits"},
     {HTTP_POST, "/queue/pause", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, NO_ROWS, api_queue_pause,
