@@ -10,7 +10,7 @@
 
 enum { TAIL_MAX = 3, NEAREST = 20, TAIL_BEFORE = 5, DRIFT_POINTS = 10 };
 static const double tail_deviations = 4 * 1.4826;
-static const double seconds_of_90_days = 90 * 86400.;
+static const double seconds_of_90_days = 90 * 86400., least_seconds = 7 * 86400.;
 
 static struct stats_segment segment_of(const double *v, size_t from, size_t to)
 {
@@ -90,7 +90,7 @@ static void drift(const double *v, const double *at_s, struct stats_history *h)
     const struct stats_segment *last = &h->segment[h->n_segments - 1];
     size_t n = last->to - last->from;
     h->drift_90_days = h->drift_p = NAN;
-    if (n < DRIFT_POINTS)
+    if (n < DRIFT_POINTS || at_s[last->to - 1] - at_s[last->from] < least_seconds)
         return;
     double *y = mem_array(n, sizeof *y);
     for (size_t i = 0; i < n; i++)

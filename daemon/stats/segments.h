@@ -26,8 +26,9 @@ struct stats_history {
     size_t n_segments;
     struct stats_step *step;
     size_t n_steps;
-    /* Of the last segment's points, where it has at least 10: relative change in 90 days by
-     * Theil-Sen, on logarithms where all values are above 0; p by Mann-Kendall. NaN = not known. */
+    /* Of the last segment's points, where it has at least 10 over at least 7 days: relative change
+     * in 90 days by Theil-Sen, on logarithms where all values are above 0; p by Mann-Kendall. NaN =
+     * not known. */
     double drift_90_days, drift_p;
 };
 

@@ -162,8 +162,8 @@ def test_schemas_are_json_schemas():
     makes one."""
     known = {"$ref", "type", "enum", "const", "properties", "required", "additionalProperties",
              "propertyNames", "items", "minItems", "maxItems", "minimum", "maximum", "minLength",
-             "maxLength", "pattern", "format", "default", "description", "allOf", "oneOf", "maxProperties",
-             "dependentRequired"}
+             "maxLength", "pattern", "format", "default", "description", "allOf", "oneOf",
+             "maxProperties", "dependentRequired"}
 
     def keywords(schema):
         yield from schema
@@ -173,7 +173,7 @@ def test_schemas_are_json_schemas():
         for k in ("items", "additionalProperties", "propertyNames"):
             if isinstance(schema.get(k), dict):
                 yield from keywords(schema[k])
-        for v in schema.get("allOf", "oneOf", []):
+        for v in schema.get("allOf", []) + schema.get("oneOf", []):
             yield from keywords(v)
 
     for at, schema in schemas():
