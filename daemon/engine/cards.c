@@ -14,9 +14,10 @@
 #include "base/mem.h"
 #include "wire/job_doc.h"
 
-enum { SETTLE_MS = 10000 };
+enum { SETTLE_MS = 10000, NOTES_MAX = 4 * GPU_CARDS_MAX, TABLE_MAX = 2 * GPU_CARDS_MAX };
 
-/* A card that is being settled, or one that a lease names and the probe has not shown (yet). */
+/* A card that is being settled, or a lease from before the start, of which the probe need not have
+ * shown the card (yet). Of a shared card there is one for each job. */
 struct card_note {
     char uuid[64];
     int64_t job; /* settling: whose end; unseen: whose lease */
@@ -28,13 +29,14 @@ struct settling {
     struct engine *e;
     char **uuids;
     size_t n;
+    int64_t job;
     struct settling *next;
 };
 
 struct cards {
     struct gpu *gpu;
     struct settling *settlings;
-    struct card_note note[GPU_CARDS_MAX];
+    struct card_note note[NOTES_MAX];
     size_t n_notes;
     struct {
         char uuid[64], note[128];
@@ -43,18 +45,26 @@ struct cards {
     bool closed;
 };
 
-static struct card_note *note_of(struct cards *c, const char *uuid)
+static struct card_note *note_of(struct cards *c, const char *uuid, int64_t job)
 {
     for (size_t i = 0; i < c->n_notes; i++)
-        if (strcmp(c->note[i].uuid, uuid) == 0)
+        if (c->note[i].job == job && strcmp(c->note[i].uuid, uuid) == 0)
+            return &c->note[i];
+    return NULL;
+}
+
+static const struct card_note *note_settling(const struct cards *c, const char *uuid)
+{
+    for (size_t i = 0; i < c->n_notes; i++)
+        if (c->note[i].settling && strcmp(c->note[i].uuid, uuid) == 0)
             return &c->note[i];
     return NULL;
 }
 
 static void note_add(struct cards *c, const char *uuid, int64_t job, bool settling)
 {
-    struct card_note *n = note_of(c, uuid);
-    if (!n && c->n_notes < GPU_CARDS_MAX)
+    struct card_note *n = note_of(c, uuid, job);
+    if (!n && c->n_notes < NOTES_MAX)
         n = &c->note[c->n_notes++];
     if (!n)
         return;
@@ -63,9 +73,9 @@ static void note_add(struct cards *c, const char *uuid, int64_t job, bool settli
     n->settling = settling;
 }
 
-static void note_drop(struct cards *c, const char *uuid)
+static void note_drop(struct cards *c, const char *uuid, int64_t job)
 {
-    struct card_note *n = note_of(c, uuid);
+    struct card_note *n = note_of(c, uuid, job);
     if (n)
         *n = c->note[--c->n_notes];
 }
@@ -74,15 +84,15 @@ static void note_drop(struct cards *c, const char *uuid)
 
 static void describe(const struct cards *c, const struct gpu_card *card, struct sched_gpu *ret)
 {
-    const struct card_note *n = note_of((struct cards *)c, card->uuid);
+    const struct card_note *n = note_settling(c, card->uuid);
     memset(ret, 0, sizeof *ret);
     snprintf(ret->uuid, sizeof ret->uuid, "%s", card->uuid);
     snprintf(ret->model, sizeof ret->model, "%s", card->name);
     ret->memory_mib = card->memory_mib;
-    ret->available = card->free_twice && !card->reason[0] && !(n && n->settling);
+    ret->available = card->free_twice && !card->reason[0] && !n;
     if (card->reason[0])
         snprintf(ret->reason, sizeof ret->reason, "%s", card->reason);
-    else if (n && n->settling)
+    else if (n)
         snprintf(ret->reason, sizeof ret->reason, "settling after job %lld", (long long)n->job);
     else if (!card->free_twice)
         snprintf(ret->reason, sizeof ret->reason, "not yet seen free in two samples");
@@ -91,13 +101,13 @@ static void describe(const struct cards *c, const struct gpu_card *card, struct 
 void cards_table(struct engine *e)
 {
     struct cards *c = e->cards;
-    static struct sched_gpu table[2 * GPU_CARDS_MAX]; /* the loop thread's own */
+    static struct sched_gpu table[TABLE_MAX]; /* the loop thread's own */
     const struct gpu_card *cards;
     size_t n = c->gpu ? gpu_cards(c->gpu, &cards) : 0, rows = 0;
     for (size_t i = 0; i < n && rows < GPU_CARDS_MAX; i++)
         if (cards[i].mig != 1) /* a parent in MIG mode runs nothing itself */
             describe(c, &cards[i], &table[rows++]);
-    for (size_t i = 0; i < c->n_notes; i++) {
+    for (size_t i = 0; i < c->n_notes && rows < TABLE_MAX; i++) {
         bool seen = false;
         for (size_t k = 0; k < rows; k++)
             seen |= strcmp(table[k].uuid, c->note[i].uuid) == 0;
@@ -258,8 +268,8 @@ void cards_lease_of(struct engine *e, int64_t job, struct sched_lease *lease)
     const struct sched_gpu *gpus;
     size_t n = sched_gpus(e->sched, &gpus);
     for (size_t i = 0; i < n && lease->n_gpus < 64; i++) {
-        const struct card_note *note = note_of(e->cards, gpus[i].uuid);
-        if (note && note->job == job && !note->settling)
+        const struct card_note *note = note_of(e->cards, gpus[i].uuid, job);
+        if (note && !note->settling)
             lease->gpu[lease->n_gpus++] = (int16_t)i;
     }
 }
@@ -321,7 +331,7 @@ static void settled(void *arg, bool ok, const char *reason)
     if (e->cards->closed)
         return; /* cards_close frees them */
     for (size_t i = 0; i < s->n; i++)
-        note_drop(e->cards, s->uuids[i]);
+        note_drop(e->cards, s->uuids[i], s->job);
     if (!ok)
         log_warn("a card is set aside: %s", reason);
     settling_free(e->cards, s);
@@ -370,6 +380,7 @@ void cards_ended(struct engine *e, struct run *r)
         j->flags |= JOB_FLAG_UNUSED_CARD;
     struct settling *s = mem_zalloc(sizeof *s);
     s->e = e;
+    s->job = j->id;
     s->next = e->cards->settlings;
     e->cards->settlings = s;
     s->uuids = mem_array(r->n_uuids, sizeof *s->uuids);
@@ -405,8 +416,7 @@ static void lease_json(struct engine *e, const struct gpu_card *card, struct jw 
             reason = gpus[i].reason;
         }
     struct job *j = holder ? engine_job(e, holder) : NULL;
-    const struct card_note *note = note_of(e->cards, card->uuid);
-    bool settling = note && note->settling;
+    bool settling = note_settling(e->cards, card->uuid) != NULL;
     jw_kstr(w, "state",
             holder                ? "leased"
             : card->drained       ? "drained"

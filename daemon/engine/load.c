@@ -50,7 +50,7 @@ static void load_lease(void *arg, int64_t attempt_id, const char *kind, const ch
 {
     struct engine *e = arg;
     (void)since_us;
-    for (struct job *j = e->jobs; j && strcmp(kind, "gpu") == 0; j = j->hh.next)
+    for (struct job *j = e->jobs; j && strncmp(kind, "gpu", 3) == 0; j = j->hh.next)
         if (j->attempt && j->attempt->id == attempt_id)
             cards_lease_loaded(e, j->id, what);
 }

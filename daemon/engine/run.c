@@ -185,8 +185,12 @@ static void start(struct engine *e, struct job *j, const struct sched_lease *lea
     begin_attempt(e, j, lease);
     sched_started(e->sched, j, lease, clock_wall_us());
     struct run *run = run_add(e, j, lease);
+    /* A card alone has one open lease, the store sees to that; of a shared one each has its own. */
+    char kind[16];
+    snprintf(kind, sizeof kind, sched_is_share(j) ? "gpu:%llx" : "gpu",
+             (unsigned long long)run->attempt_id);
     for (size_t i = 0; i < run->n_uuids; i++)
-        store_put_lease(pump_batch(e), run->attempt_id, "gpu", run->uuids[i],
+        store_put_lease(pump_batch(e), run->attempt_id, kind, run->uuids[i],
                         j->attempt->created_at_us);
     e->stats.started++;
     job_to(e, j, JOB_RUNNING, NULL);

@@ -14,7 +14,7 @@ static void name_cards(struct job_record *rec)
         CLEANUP(str_done) struct str all = STR_INIT;
         for (size_t k = 0; k < rec->n_leases; k++)
             if (rec->lease[k].attempt_id == rec->attempt[i]->id &&
-                strcmp(rec->lease[k].kind, "gpu") == 0)
+                strncmp(rec->lease[k].kind, "gpu", 3) == 0)
                 str_addf(&all, "%s%s", all.len ? "," : "", rec->lease[k].what);
         if (all.len)
             model_set(&rec->attempt[i]->gpus, all.p);

@@ -225,7 +225,6 @@ void sched_walk_again(struct sched *s, struct shelf *sh);
 
 /* pool.c */
 void sched_want(struct sched *s, const struct node *n, struct want *ret);
-bool sched_is_share(const struct job *j);
 bool sched_fits(const struct sched *s, const struct pool *p, const struct want *w,
                 struct sched_lease *ret);
 void sched_pool_idle(const struct sched *s, struct pool *ret);

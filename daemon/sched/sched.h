@@ -111,6 +111,8 @@ size_t sched_gpus(const struct sched *s, const struct sched_gpu **ret);
  * "GPU-") that only one present card has becomes that UUID. E_IMPOSSIBLE at "/needs/gpu_uuid" when
  * there is no such card, several have that beginning, or two names mean the same one. */
 int sched_name_cards(const struct sched *s, struct needs *needs, struct cail_err *err) NODISCARD;
+/* May others be on its cards? Only when it asked for it, never a benchmark's. */
+bool sched_is_share(const struct job *j);
 /* Can this ever run here? E_IMPOSSIBLE with a pointer ("/needs/cpus") and a sentence with the
  * numbers ("needs 64 cpus; this machine grants 2"). Drained cards count: they come back. */
 int sched_possible(const struct sched *s, const struct needs *needs,

@@ -21,9 +21,10 @@ class Machine:
         made = []
         for keys_of in cards:
             keys_of = dict(keys_of)
-            procs = keys_of.pop("proc", [])
+            procs, migs = keys_of.pop("proc", []), keys_of.pop("migs", [])
             made.append(fake_nvml.Card(**keys_of))
             made[-1].procs += procs
+            made[-1].migs += [fake_nvml.Card(**m) for m in migs]
         fake_nvml.FakeNvml(self.path, *made, **keys).write()
 
 
