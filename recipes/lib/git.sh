@@ -222,9 +222,56 @@ worktree_get() {
     git -C "$mirror" worktree move "$part" "$SRC_DIR"
 }
 
-# source_get NAME REF [mirror|worktree [DIR]]: mirror the upstream's REF ("" = its default branch) and
-# make a worktree of it (at DIR), unless only the mirror is asked for. Sets SRC_MIRROR, SRC_SHA, SRC_REF
-# and SRC_DIR.
+# source_fetch NAME URL REF: bring REF into the mirror. Sets SRC_SHA and SRC_REF.
+source_fetch() {
+    remote_resolve "$2" "$3"
+    mirror_update "$SRC_MIRROR" "$1" "$2"
+    # The ref may have moved since it was asked for: what was fetched counts.
+    SRC_SHA=$(git -C "$SRC_MIRROR" rev-parse -q --verify "${REF_COMMIT:-$REF_TO}^{commit}") ||
+        die "$2 has neither a branch, a tag nor one commit '$3' on its default branch"
+    SRC_REF=$REF_NAME
+}
+
+# source_of_worktree NAME: is the job's source a working tree, and NAME what its recipe builds?
+source_of_worktree() {
+    [[ -n ${CAIL_SOURCE_WORKTREE-} ]] || return 1
+    [[ $1 == "$(sed -n 's/^  "upstream": "\(.*\)",$/\1/p' "${CAIL_RECIPE_DIR:-}/recipe.json" || true)" ]]
+}
+
+# source_snapshot NAME URL: the working tree as it is now, as a commit of the mirror.
+source_snapshot() {
+    local code=0
+    # shellcheck source=/dev/null
+    . "$CAIL_LIB/snapshot.sh"
+    [[ -d $SRC_MIRROR ]] || source_fetch "$1" "$2" ''
+    mirror_unlock "$SRC_MIRROR"
+    say "$1: taking the working tree $CAIL_SOURCE_WORKTREE"
+    SRC_SHA=$(snapshot_take "$CAIL_SOURCE_WORKTREE" "$SRC_MIRROR") || code=$?
+    ((code == 0)) || exit "$code"
+    SRC_REF="working tree $CAIL_SOURCE_WORKTREE"
+}
+
+# source_merge_base NAME URL REF: where REF ("" = the job's working tree) left the default branch.
+source_merge_base() {
+    local trunk
+    source_fetch "$1" "$2" ''
+    trunk=$SRC_SHA
+    if [[ -n $3 ]]; then
+        source_fetch "$1" "$2" "$3"
+    elif source_of_worktree "$1"; then
+        source_snapshot "$1" "$2"
+    else
+        die "merge-base of what? Write merge-base:REF"
+    fi
+    SRC_SHA=$(git -C "$SRC_MIRROR" merge-base "$trunk" "$SRC_SHA") ||
+        die "$SRC_REF has no commit in common with the default branch of $2"
+    SRC_REF="merge-base of $SRC_REF"
+}
+
+# source_get NAME REF [mirror|worktree [DIR]]: mirror the upstream's REF ("" = its default branch;
+# merge-base:REF = where REF left that) and make a worktree of it (at DIR), unless only the mirror is
+# asked for. Where the job's source is a working tree (CAIL_SOURCE_WORKTREE), anything but a full sha
+# stands for what that holds now. Sets SRC_MIRROR, SRC_SHA, SRC_REF and SRC_DIR.
 # shellcheck disable=SC2034 # SRC_REF is for the steps
 source_get() {
     local name=$1 ref=$2 what=${3-worktree} url
@@ -236,13 +283,13 @@ source_get() {
     if [[ $ref =~ ^[0-9a-f]{40}$ && -d $SRC_MIRROR ]] && mirror_has "$SRC_MIRROR" "$ref"; then
         mirror_unlock "$SRC_MIRROR"
         SRC_SHA=$ref SRC_REF=$ref
+    elif [[ $ref == merge-base || $ref == merge-base:* ]]; then
+        ref=${ref#merge-base}
+        source_merge_base "$name" "$url" "${ref#:}"
+    elif source_of_worktree "$name"; then
+        source_snapshot "$name" "$url"
     else
-        remote_resolve "$url" "$ref"
-        mirror_update "$SRC_MIRROR" "$name" "$url"
-        # The ref may have moved since it was asked for: what was fetched counts.
-        SRC_SHA=$(git -C "$SRC_MIRROR" rev-parse -q --verify "${REF_COMMIT:-$REF_TO}^{commit}") ||
-            die "$url has neither a branch, a tag nor one commit '$ref' on its default branch"
-        SRC_REF=$REF_NAME
+        source_fetch "$name" "$url" "$ref"
     fi
     [[ $what == mirror ]] || worktree_get "$SRC_MIRROR" "$name" "$SRC_SHA" "${4-}"
     lock_drop
