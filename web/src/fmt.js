@@ -57,7 +57,7 @@ export const date = (iso) => day.format(new Date(iso));
 export const when = (iso, now) => (now - new Date(iso) < 86400e3 ? minute : day).format(new Date(iso));
 
 export const plural = (n, word, many) => `${count(n)} ${n === 1 ? word : many ?? `${word}s`}`;
-/** A parameter object as "a=1 b=2". */
-export const params = (p) => Object.entries(p ?? {}).map(([k, v]) => `${k}=${typeof v === "object" ? JSON.stringify(v) : v}`).join(" ");
+/** A parameter object as "a=1 b=2"; empty ones are left out. */
+export const params = (p) => Object.entries(p ?? {}).filter(([, v]) => v !== "").map(([k, v]) => `${k}=${typeof v === "object" ? JSON.stringify(v) : v}`).join(" ");
 /** A path part, slashes kept. */
 export const path = (s) => s.split("/").map(encodeURIComponent).join("/");

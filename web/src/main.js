@@ -10,9 +10,12 @@ import { Job } from "./pages/job.js";
 import { Gpus } from "./pages/gpus.js";
 import { Env, Cache } from "./pages/env.js";
 import { Recipes, Recipe } from "./pages/recipes.js";
+import { Comparison, Comparisons } from "./pages/comparisons.js";
+import { Pr, Prs, Topics, Upstreams } from "./pages/prs.js";
+import { Benchmarks, Series } from "./pages/benchmarks.js";
 
-const NAV = [["/", "Overview", "o"], ["/queue", "Queue", "q"], ["/jobs", "Jobs", "j"],
-  ["/gpus", "GPUs", "g"], ["/recipes", "Recipes", "r"], ["/env", "Environment", "e"]];
+const NAV = [["/", "Overview", "o"], ["/queue", "Queue", "q"], ["/jobs", "Jobs", "j"], ["/comparisons", "Comparisons", "c"], ["/benchmarks", "Benchmarks", "b"],
+  ["/prs", "Pull requests", "p"], ["/topics", "Topics", "t"], ["/gpus", "GPUs", "g"], ["/recipes", "Recipes", "r"], ["/env", "Environment", "e"]];
 
 function page(path) {
   const [, first, rest] = /^\/([^/]*)\/?(.*)$/.exec(path);
@@ -21,6 +24,11 @@ function page(path) {
     case "queue": return html`<${Queue} />`;
     case "jobs": return rest ? html`<${Job} key=${rest} id=${Number(rest)} />` : html`<${Jobs} />`;
     case "groups": return html`<${Group} key=${rest} id=${Number(rest)} />`;
+    case "comparisons": return rest ? html`<${Comparison} key=${rest} id=${Number(rest)} />` : html`<${Comparisons} />`;
+    case "benchmarks": return rest ? html`<${Series} key=${rest} name=${rest} />` : html`<${Benchmarks} />`;
+    case "prs": return rest ? html`<${Pr} key=${rest} id=${Number(rest)} />` : html`<${Prs} />`;
+    case "topics": return html`<${Topics} />`;
+    case "upstreams": return html`<${Upstreams} />`;
     case "gpus": return html`<${Gpus} />`;
     case "recipes": return rest ? html`<${Recipe} key=${rest} name=${rest} />` : html`<${Recipes} />`;
     case "env": return html`<${Env} />`;

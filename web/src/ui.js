@@ -130,9 +130,9 @@ export function Head({ title, children, sub }) {
 export const Section = ({ title, note, id, children, actions }) => html`<section aria-labelledby=${id && `${id}-h`}>
   <div class="sechead"><h2 id=${id && `${id}-h`}>${title}</h2>${note && html`<span class="quiet">${note}</span>`}<span class="actions">${actions}</span></div>${children}</section>`;
 
-/** [[label, value], ...] without those that say nothing. */
+/** [[label, value, class], ...] without those that say nothing. */
 export const Facts = ({ of }) => html`<dl class="facts">${of.filter(([, v]) => v !== null && v !== undefined && v !== "" && v !== false)
-  .map(([k, v]) => html`<div key=${k}><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>`;
+  .map(([k, v, wide]) => html`<div key=${k} class=${wide}><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>`;
 
 /** A button that asks the daemon for something and says when that failed. */
 export function Act({ run, children, danger, label, primary, disabled }) {
@@ -185,7 +185,7 @@ export function Strip({ samples, width = 120, height = 18, lo, hi }) {
 /** Values by their order, last one marked. */
 export function Spark({ values, width = 140, height = 28, tone: t = "" }) {
   const xs = (values ?? []).filter((v) => v !== null && isFinite(v));
-  if (xs.length < 2) return html`<svg class="spark" width=${width} height=${height} aria-hidden="true"></svg>`;
+  if (xs.length < 2) return html`<svg class="spark" width=${width} height="12" aria-hidden="true"></svg>`;
   const min = Math.min(...xs), span = Math.max(...xs) - min || 1;
   const x = (i) => 2 + (i / (xs.length - 1)) * (width - 6), y = (v) => height - 3 - ((v - min) / span) * (height - 6);
   return html`<svg class="spark ${t}" width=${width} height=${height} role="img" aria-label=${`from ${fmt.num(xs[0])} to ${fmt.num(xs.at(-1))}`}>

@@ -29,7 +29,7 @@ function Timeline({ job: j }) {
   if (!isOver(j) || !j.attempts?.length) add(at, end, "wait", `waits ${fmt.dur(end - at)}`, j.state);
   const total = parts.reduce((n, p) => n + p.ms, 0) || 1;
   return html`<ol class="timeline" aria-label="what it did">${parts.map((p, i) => html`<li key=${i} class=${p.tone} style=${{ flexGrow: Math.max(p.ms / total, 0.015) }} title=${p.title}>
-    <span>${p.text}</span><span class="num">${fmt.dur(p.ms)}</span></li>`)}</ol>`;
+    ${p.ms / total > 0.09 && html`<span>${p.text}</span><span class="num">${fmt.dur(p.ms)}</span>`}</li>`)}</ol>`;
 }
 
 function Metrics({ id, summary }) {
@@ -96,7 +96,7 @@ function Repro({ id }) {
 
 function Why({ id }) {
   const why = useGet(`/jobs/${id}/why`, (name) => name === "job" || name === "queue" || undefined);
-  return html`<${Fetched} of=${why} what="why">${(d) => html`<p class="lead">${d.summary}${d.position && html` <span class="quiet">number ${d.position} in the queue</span>`}</p>
+  return html`<${Fetched} of=${why} what="why">${(d) => html`${d.series && html`<p class="note warn">${d.series.sentence}</p>`}<p class="lead">${d.summary}${d.position && html` <span class="quiet">number ${d.position} in the queue</span>`}</p>
     ${d.constraints.length > 0 && html`<ul class="why">${d.constraints.map((c) => html`<li key=${c.name} class=${c.met ? "met" : "unmet"}><i aria-hidden="true">${c.met ? "✓" : "○"}</i><b>${c.name.replaceAll("_", " ")}</b><span>${c.met ? "" : html`<span class="sr">not met: </span>`}${c.detail}
       ${c.jobs.length > 0 && html` by ${c.jobs.map((n, i) => html`${i > 0 && ", "}<a href=${`/jobs/${n}`}>${n}</a>`)}`}</span></li>`)}</ul>`}`}<//>`;
 }
@@ -122,12 +122,12 @@ export function Job({ id }) {
     const number = Number(query.get("attempt")) || undefined;
     return html`<${Head} title=${`${j.name}`} sub=${html`<span class="num">job ${j.id}</span> <${State} of=${j.state} /> ${j.flags.map((f) => html`<${Flag} key=${f}>${f.replaceAll("_", " ")}<//> `)}<span class="quiet">${remark(j)}</span>`}><${JobActions} job=${j} /><//>
       <${Timeline} job=${j} />
-      <div class="progline">${j.progress && html`<${Progress} job=${j} /> <span class="quiet">${j.progress.label}</span>`}</div>
-      <${Facts} of=${[["recipe", j.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(j.recipe))}`}>${j.recipe}</a> <span class="quiet">${fmt.params(j.params)}</span>`], [j.command ? "command" : "script", !j.recipe && html`<code class="clip">${what(j)}</code>`],
+      <div class=${over ? "" : "progline"}>${j.progress && html`<${Progress} job=${j} /> <span class="quiet">${j.progress.label}</span>`}</div>
+      <${Facts} of=${[["recipe", j.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(j.recipe))}`}>${j.recipe}</a> <span class="quiet">${fmt.params(j.params)}</span>`, "w2"], [j.command ? "command" : "script", !j.recipe && html`<code class="clip">${what(j)}</code>`, "w2"],
         ["kind", j.kind], ["needs", needs(j)], ["time", j.started_at && html`<${Span} from=${j.started_at} to=${j.finished_at} />`], ["queued", html`<${Ago} at=${j.created_at} />`],
         ["exit code", j.exit_code !== null && j.exit_code], ["signal", j.signal], ["most memory", fmt.bytes(last?.max_rss_bytes)], ["cpu time", last?.user_ms !== undefined && fmt.dur(last.user_ms + last.system_ms)],
         ["by", j.submitter.user], ["queue", j.queue !== "default" && j.queue], ["priority", j.priority !== 0 && j.priority], ["pull request", j.pr && (/^https:\/\//.test(j.pr) ? html`<a href=${j.pr} target="_blank" rel="noreferrer noopener">${j.pr}</a>` : j.pr)],
-        ["group", j.group && html`<a href=${`/groups/${j.group}`}>${j.group}</a>`], ["labels", j.labels && fmt.params(j.labels)], ["after", j.after.length > 0 && j.after.map((a, i) => html`${i > 0 && ", "}<a href=${`/jobs/${a.job}`}>${a.job}</a> ${a.when}`)], ["folder", last && !last.files_gone && html`<code class="clip">${last.dir}</code>`]]} />
+        ["group", j.group && html`<a href=${`/groups/${j.group}`}>${j.group}</a>`], ["labels", j.labels && fmt.params(j.labels)], ["after", j.after.length > 0 && j.after.map((a, i) => html`${i > 0 && ", "}<a href=${`/jobs/${a.job}`}>${a.job}</a> ${a.when}`)], ["folder", last && !last.files_gone && html`<code class="clip">${last.dir}</code>`, "w2"]]} />
       <${Attempts} job=${j} />
       <${Tabs} tabs=${tabs} now=${tab} onPick=${(k) => setQuery({ tab: k, filter: null, sort: null, with: null, attempt: null })} />
       <div id="panel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">${{

@@ -1,9 +1,12 @@
 import { html, useMemo } from "../dom.js";
+import { Interval, inWords, reach, worst } from "../compare.js";
 import { useGet } from "../api.js";
 import * as fmt from "../fmt.js";
 import { JobTable, onQueue } from "../jobs.js";
-import { Ago, Empty, Fetched, Flag, Head, Section, State } from "../ui.js";
+import { Ago, Empty, Fetched, Flag, Head, Loading, Section, State } from "../ui.js";
+import { EXAMPLE, onComparisons } from "./comparisons.js";
 import { GpuStrip } from "./gpus.js";
+import { noPrs, PrState } from "./prs.js";
 import { Capacity } from "./queue.js";
 
 /** When this browser was here before; told once a visit. */
@@ -28,6 +31,28 @@ function Since() {
     ${" "}${bad.length ? html`<a class="bad" href=${`/jobs?since=${encodeURIComponent(since)}&state=failed,timed_out,lost,dep_failed`}>${bad.length} failed</a>` : "none failed"}` : "nothing new"}</p>`;
 }
 
+/** One comparison in a line: its verdict and the figure that moved most. */
+function Verdict({ of: c, title }) {
+  const full = useGet(`/comparisons/${c.id}`, (name, d) => (name === "comparison" && d.id === c.id) || undefined);
+  const w = worst(full.data?.rows);
+  return html`<li data-row=${c.id}><${State} of=${c.verdict ?? c.state} /><span class="grow"><a href=${`/comparisons/${c.id}`}>${title ?? c.name ?? c.recipe}</a> <span class="quiet">${w ? `${w.benchmark} ${w.metric}` : c.reason ?? ""}</span></span>
+    ${w && html`<${Interval} row=${w} far=${reach([w])} /><span class="num quiet effect">${inWords(w)}</span>`}<span class="quiet since2"><${Ago} at=${c.finished_at ?? c.created_at} /></span></li>`;
+}
+
+function Verdicts() {
+  const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?state=open&limit=8", (name) => name === "pr" || undefined);
+  const all = list.data?.comparisons ?? [];
+  const aa = all.find((c) => c.kind === "aa" && c.state === "finished");
+  const floor = useGet(aa ? `/comparisons/${aa.id}` : null);
+  const noise = Math.max(0, ...(floor.data?.rows ?? []).map((r) => r.floor ?? Math.abs((r.effect ?? 1) - 1)));
+  return html`<${Section} id="verdicts" title="Latest verdicts" note=${noise > 0 && html`noise of this machine: <a href=${`/comparisons/${aa.id}`} class="num">${fmt.num(noise * 100)} %</a>`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
+      ${list.data === undefined && !list.error ? html`<${Loading} rows=${3} />` : all.length ? html`<ul class="verdicts">${all.map((c) => html`<${Verdict} key=${c.id} of=${c} />`)}</ul>` : html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`}<//>
+    <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${prs.data?.prs.length ? html`<ul class="verdicts">${prs.data.prs.map((p) => {
+      const c = all.find((x) => x.pr === p.url || x.pr === p.pr);
+      return c ? html`<${Verdict} key=${p.id} of=${c} title=${html`${p.pr} ${p.title}`} />` : html`<li key=${p.id}><${PrState} of=${p.state} /><span class="grow"><a href=${`/prs/${p.id}`}>${p.pr}</a> ${p.title}</span><span class="quiet since2"><${Ago} at=${p.updated_at} /></span></li>`;
+    })}</ul>` : prs.data || prs.error ? noPrs : html`<${Loading} rows=${2} />`}<//>`;
+}
+
 export function Overview() {
   const queue = useGet("/queue", onQueue);
   const gpus = useGet("/gpus", (name) => name === "gpu" || name === "job" || undefined);
@@ -41,6 +66,7 @@ export function Overview() {
     <div class="tiles">${q && html`<a class="tile" href="/queue"><b class="num">${fmt.count(q.running.length)}</b><span>running</span></a><a class="tile" href="/queue"><b class="num">${q.queued.length >= 1000 ? "1000+" : fmt.count(q.queued.length)}</b><span>waiting</span></a>
       ${q.paused && html`<span class="tile"><${Flag}>paused<//></span>`}<div class="tile wide2"><${Capacity} queue=${q} /></div>`}</div>
     ${gpus.data?.gpus.length > 0 && html`<${Section} id="cards" title="GPUs" actions=${html`<a href="/gpus">all of them</a>`}><${GpuStrip} gpus=${gpus.data.gpus} /><//>`}
+    <${Verdicts} />
     <${Section} id="newest" title="Newest jobs" actions=${html`<a href="/jobs">all jobs</a>`}><${Fetched} of=${newest} what="jobs">${(d) => (d.jobs.length ? html`<${JobTable} jobs=${d.jobs} label="newest jobs" />`
       : html`<${Empty} title="No job yet. The first one, from a terminal:" cmd=${[`curl ${location.origin}/jobs -d recipe=env-check`, "cail run -- make -j4"]} />`)}<//><//>`;
 }
