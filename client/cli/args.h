@@ -13,6 +13,8 @@ enum complete {
     COMPLETE_GROUP,
     COMPLETE_RECIPE,
     COMPLETE_GPU,
+    COMPLETE_UPSTREAM,
+    COMPLETE_PR,
     COMPLETE_RUNNABLE, /* a recipe or a file */
     COMPLETE_FILE,
     COMPLETE_VERB,

@@ -32,6 +32,10 @@ static const char *source(enum complete c)
         return "$(cail completion recipes 2>/dev/null)";
     case COMPLETE_GPU:
         return "$(cail completion gpus 2>/dev/null)";
+    case COMPLETE_UPSTREAM:
+        return "$(cail completion upstreams 2>/dev/null)";
+    case COMPLETE_PR:
+        return "$(cail completion prs 2>/dev/null)";
     case COMPLETE_STATE:
         return states;
     case COMPLETE_VERB:
@@ -216,6 +220,10 @@ int cmd_completion(struct cli *cli)
         return candidates(cli, "/jobs?limit=200", "jobs", "group");
     if (strcmp(word, "recipes") == 0)
         return candidates(cli, "/recipes", "recipes", "name");
+    if (strcmp(word, "upstreams") == 0)
+        return candidates(cli, "/upstreams", "upstreams", "name");
+    if (strcmp(word, "prs") == 0)
+        return candidates(cli, "/prs", "prs", "pr");
     if (strcmp(word, "gpus") == 0)
         return candidates(cli, "/gpus", "gpus", "uuid");
     if (strcmp(word, "bash") == 0)

@@ -141,6 +141,54 @@ static const struct opt opts_gpu[] = {
     {0},
 };
 
+static const struct opt opts_upstreams[] = {
+    {"ask", 0, NULL, "of one: ask its repository for the default branch", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_topic[] = {
+    {"fork", 0, "URL", "start, push: your fork of the upstream", COMPLETE_NONE},
+    {"title", 0, "TEXT", "check: the pull request's title, if not the first commit's subject",
+     COMPLETE_NONE},
+    {"force", 0, NULL, "push: with a lease, where the upstream's rules allow it", COMPLETE_NONE},
+    {"open", 0, NULL, "pr: open the page in a browser", COMPLETE_NONE},
+    {"all", 'a', NULL, "status: closed topics too", COMPLETE_NONE},
+    {"pre-push", 0, NULL, "check: as the hook calls it, with the remote and its URL", COMPLETE_NONE},
+    {0},
+};
+
+static const struct opt opts_pr[] = {
+    {"title", 0, "TEXT", "add: what lists call it", COMPLETE_NONE},
+    {"note", 0, "TEXT", "add: a remark", COMPLETE_NONE},
+    {"upstream", 0, "NAME", "ls: only of this upstream", COMPLETE_UPSTREAM},
+    {"state", 's', "STATE", "ls: only unknown, open, merged or closed ones", COMPLETE_NONE},
+    {"limit", 0, "N", "ls: so many (default 50)", COMPLETE_NONE},
+    {"dry-run", 0, NULL, "comment: print what would be posted", COMPLETE_NONE},
+    {0},
+};
+
+static const char help_topic[] =
+    "  start UPSTREAM NAME    fork and upstream as remotes, branch topic/NAME in a worktree\n"
+    "  check                  a job: titles, messages, sign-off, formatter, quick tests\n"
+    "  message                a commit message in the upstream's form (git commit -t)\n"
+    "  push                   to the fork, never to the upstream\n"
+    "  pr                     the page that opens a pull request\n"
+    "  link URL               this is its pull request\n"
+    "  status [UPSTREAM]      all topics: ahead, behind, check, jobs, pull request\n"
+    "  hook install           git push runs the check first; an own hook is never overwritten\n"
+    "  close                  leave it out of lists; its files stay\n"
+    "In a topic's worktree UPSTREAM and NAME need not be said; elsewhere they come last.\n"
+    "Worktrees are in $CAIL_TOPICS_DIR (~/.cail/topics). The guide is docs/TOPICS.md.";
+static const char help_pr[] =
+    "  add URL            make it known; NAME#N is understood where an address is\n"
+    "  ls                 pull requests, newest first\n"
+    "  show PR            with its jobs, comparisons and topics\n"
+    "  report PR          commands, numbers, verdicts, environment, links, as Markdown\n"
+    "  refresh [PR...]    ask the forge how they stand (all that are not merged)\n"
+    "  body PR            the description: the upstream's sections and what was measured\n"
+    "  comment PR         post the report after a yes at the terminal; --dry-run prints it\n"
+    "A PR is an id, NAME#N as in llvm#123, or an address. refresh and comment use GITHUB_TOKEN\n"
+    "(or CAIL_GITHUB_TOKEN) and CAIL_GITHUB_API; neither reaches the daemon.";
 static const char help_run[] =
     "  RECIPE         a recipe of `cail recipes`, with -p NAME=VALUE\n"
     "  ./script.sh    a file with a slash in its name, or an executable one; ARGs go to it\n"
@@ -317,6 +365,36 @@ const struct verb verbs[] = {
      NULL,
      {NULL},
      NULL,
+     false},
+    {"upstreams",
+     "",
+     "[NAME]",
+     "the projects whose rules and addresses the lab knows",
+     cmd_upstreams,
+     COMPLETE_UPSTREAM,
+     NULL,
+     {opts_upstreams},
+     NULL,
+     false},
+    {"topic",
+     "",
+     "start | check | message | push | pr | link | status | hook install | close",
+     "a branch on its way from a fork to a pull request",
+     cmd_topic,
+     COMPLETE_UPSTREAM,
+     "start check message push pr link status hook close",
+     {opts_topic},
+     help_topic,
+     false},
+    {"pr",
+     "",
+     "add URL | ls | show PR | report PR | refresh [PR...] | body PR | comment PR",
+     "pull requests at upstreams and what was run for them",
+     cmd_pr,
+     COMPLETE_PR,
+     "add ls show report refresh body comment",
+     {opts_pr},
+     help_pr,
      false},
     {"gpus",
      "",

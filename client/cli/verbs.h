@@ -55,6 +55,10 @@ int cmd_recipes(struct cli *cli);
 int cmd_queue(struct cli *cli);
 int cmd_cache(struct cli *cli);
 int cmd_version(struct cli *cli);
+/* cmd_upstreams.c, cmd_topic.c, cmd_pr.c */
+int cmd_upstreams(struct cli *cli);
+int cmd_topic(struct cli *cli);
+int cmd_pr(struct cli *cli);
 /* cmd_gpus.c */
 int cmd_gpus(struct cli *cli);
 /* cmd_gpu.c */
