@@ -288,7 +288,7 @@ kit_main() {
     trap conclude EXIT
     (
         trap 'kill $!' TERM
-        sleep "${KIT_SECONDS:-450}" &
+        sleep "${KIT_SECONDS:-540}" &
         wait $! && kill -TERM $$
     ) >/dev/null 2>&1 &
     watchdog=$!

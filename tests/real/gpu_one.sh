@@ -1,7 +1,7 @@
 #!/bin/bash
 # One card: leases, evidence, telemetry and recipes of a real one, driven only through curl and cail.
 # Needs the kit (gpu_kit.sh). OUT=FOLDER gets summary.txt, run.log, cail-d.log, documents.tar.gz.
-#   tests/real/gpu_one.sh                    # about 5 minutes, ends itself after KIT_SECONDS (450)
+#   tests/real/gpu_one.sh                    # about 6 minutes, ends itself after KIT_SECONDS (540)
 #   tests/real/gpu_one.sh --judge FOLDER/doc # the table again over kept documents
 set -uo pipefail
 # shellcheck source-path=SCRIPTDIR source=gpu_lib.sh
@@ -40,6 +40,56 @@ second_waits() {
     keep_text gpus_text curl -sS -H 'Accept: text/plain' "$CAIL_URL/gpus"
     finish first 30
     finish second 30
+}
+
+# A card by name: the beginning of its UUID; who waits for it is told by whom it is held.
+named_card() {
+    submit named "$(script "$look
+$(hold 6)" ".needs.gpu_uuid = \"${card:0:12}\"")"
+    reach named running 20
+    submit named_waits "$(script "$(hold 1)" ".needs.gpu_uuid = \"$card\"")"
+    sleep 1
+    keep why_named "/jobs/${id[named_waits]}/why"
+    keep_text cail_why_named "$cail" why "${id[named_waits]}"
+    submit named_absent "$(script true '.needs.gpu_uuid = "GPU-00000000-dead"')"
+    finish named 30
+    finish named_waits 30
+    # shellcheck disable=SC2016 # its own shell expands it
+    keep_text exec_named "$cail" gpu exec --gpu-uuid "${card:0:12}" --for 1m -- \
+        sh -c 'echo "CUDA_VISIBLE_DEVICES=[$CUDA_VISIBLE_DEVICES]"'
+}
+
+# The job, then the same under each tool: a trace as an artifact, or a word that says what is missing.
+profiled() {
+    local tool
+    for tool in perf nsys ncu; do
+        keep_text "profile_$tool" "$cail" run --profile "$tool" --gpus 1 --timeout 60 -- \
+            env "LD_LIBRARY_PATH=$libs" "$kit/prebuilt/gpu_hold" 2 256
+        keep "jobs_$tool" '/jobs?limit=2'
+        note "profile $tool: $(jq -r '"\(.code) \(.text | split("\n") | map(select(. != "")) | last)"' \
+            "$doc/profile_$tool.json")"
+    done
+}
+
+# The same text each time; how often the GEMM is repeated stands in a file: some milliseconds, which no
+# power cap sees, then seconds.
+slow_beside_clean() {
+    local text i bin=$work/builds/current/cutlass-gemm/gemm
+    [[ -x $bin ]] || bin=$kit/prebuilt/gemm
+    text="out=\$($bin --m=4096 --n=4096 --k=4096 --iterations=\$(cat $work/iterations))
+printf '%s\\n' \"\$out\"
+echo \"::cail metric name=gflops value=\$(sed -n 's/^ *GFLOPS: \\([0-9.e+-]*\\)\$/\\1/p' <<<\"\$out\") unit=GFLOP/s better=higher\"
+sleep 1"
+    for i in 1 2 3 4; do
+        echo $((i == 4 ? 30000 : 20)) >"$work/iterations"
+        submit "slow$i" "$(script "$text" '.kind = "benchmark" | .needs.gpus = 1 | .name = "gemm-4096"')"
+        finish "slow$i" 60
+    done
+    keep why_slow "/jobs/${id[slow4]}/why"
+    keep_text cail_why_slow "$cail" why "${id[slow4]}"
+    keep_text cail_show_slow "$cail" show "${id[slow4]}"
+    keep provenance_slow "/jobs/${id[slow4]}/provenance"
+    note "$(jq -r .summary "$doc/why_slow.json")"
 }
 
 outside_the_queue() {
@@ -96,9 +146,12 @@ run() {
     [[ -n $card ]] || { note "no card: $(jq -c . "$doc/gpus_idle.json")" && return; }
     sees_its_card
     second_waits
+    named_card
     outside_the_queue
     gemm large 8192 6
     gemm small 512 3
+    slow_beside_clean
+    profiled
     nccl_tests nccl 1 268435456
     daemon_killed
     drained
@@ -123,6 +176,23 @@ table() {
     GET /gpus names who leases | gpus_leased | .gpus[0] | .state == "leased" and .lease.job == $k.ids.first
     cail gpus names who leases | cail_gpus | .code == 0 and (.text | test("job \($k.ids.first)\\b"))
     the second ran after the first | job_second | .state == "succeeded"
+    a card by the beginning of its UUID | job_named | .state == "succeeded" and .needs.gpu_uuid == $k.cards and .attempts[-1].gpus == $k.cards
+    the next who names it waits: why names card and holder | why_named | .summary | contains("waits for \($k.cards[0]), held by job \($k.ids.named)")
+    cail why too | cail_why_named | .text | contains("held by job \($k.ids.named)")
+    then it ran on that card | job_named_waits | .state == "succeeded" and .attempts[-1].gpus == $k.cards
+    a card that is not here is refused | submit_named_absent | .status == 422 and (tostring | test("no card GPU-00000000-dead"))
+    cail gpu exec takes it by name | exec_named | .code == 0 and (.text | contains("CUDA_VISIBLE_DEVICES=[\($k.cards[0])]"))
+    three short GEMMs are clean | job_slow3 | .state == "succeeded" and (.flags | index("tainted") | not)
+    the long one of the same text is tainted | job_slow4 | .state == "succeeded" and (.flags | index("tainted") != null)
+    why holds it against the clean ones | why_slow | .series | (.clean_jobs | sort) == ([$k.ids.slow1, $k.ids.slow2, $k.ids.slow3] | sort) and .ratio < 0.98
+    and names the power cap with its time | why_slow | .series.differences | any(.what == "sw_power_cap" and .value > 1000)
+    and the lower clock | why_slow | .series.differences | any(.what == "sm_clock" and .value < .usual)
+    cail why says so in words | cail_why_slow | .text | test("[0-9]+ % below your median of 3 clean runs.*sw_power_cap [0-9]+")
+    provenance: load, governor, other jobs | provenance_slow | .attempts[-1].provenance | (.load_1m_at_start | type) == "number" and has("governor") and .other_jobs == []
+    cail show tells the load | cail_show_slow | .text | test("machine +load")
+    perf: a trace, or a word what keeps it away | profile_perf | .code == 0 and (.text | test("open it: perf report")) or .code == 64 and (.text | test("perf (may not sample|is not installed)"))
+    nsys: a trace, or a word | profile_nsys | .code == 0 and (.text | test("open it: nsys stats")) or .code == 64 and (.text | test("nsys is not installed"))
+    ncu: a trace, or a word | profile_ncu | .code == 0 and (.text | test("open it: ncu --import")) or (.text | test("ncu (is not installed|may not read)|left no trace"))
     a process outside the queue makes the card busy | gpus_busy | .gpus[0].state == "busy"
     it is named in /gpus by pid and user | gpus_busy | .gpus[0] | [.reason, .evidence.reason, .processes] | tostring | contains($k.outsider) and contains($k.user)
     a job waits meanwhile | job_beside_outsider | .state == "queued" or .state == "running" and .attempts[-1].started_at == null
