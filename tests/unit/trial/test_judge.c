@@ -12,63 +12,9 @@
 #include "base/attr.h"
 #include "trial/judge.h"
 
-enum { OBS_MAX = 40000, SERIES_MAX = 512 };
+#include "kit.h"
 
-static struct trial_series series[SERIES_MAX];
-static struct trial_obs obs[OBS_MAX];
-static struct trial_case kase;
 static struct trial_judgement judged;
-
-static void start(void)
-{
-    memset(series, 0, sizeof series);
-    memset(obs, 0, sizeof obs);
-    kase = (struct trial_case){
-        .series = series, .obs = obs, .alpha = .05, .rounds = 10, .comparable = true};
-}
-
-static int32_t add_series(enum better better, enum metric_kind kind)
-{
-    struct trial_series *s = &series[kase.n_series];
-    *s = (struct trial_series){.benchmark = "b",
-                               .params = "{}",
-                               .metric = "m",
-                               .unit = "ms",
-                               .better = better,
-                               .kind = kind,
-                               .gates = true,
-                               .min_effect = NAN,
-                               .floor = 0};
-    assert_true(kase.n_series < SERIES_MAX);
-    return (int32_t)kase.n_series++;
-}
-
-static struct trial_obs *add_obs(int32_t s, int32_t batch, int32_t round, enum side side,
-                                 double value, enum result_status status)
-{
-    assert_true(kase.n_obs < OBS_MAX);
-    struct trial_obs *o = &obs[kase.n_obs];
-    bool second = (side == SIDE_HEAD) != ((round & 1) == 1); /* AB BA */
-    *o = (struct trial_obs){.series = s,
-                            .batch = batch,
-                            .round = round,
-                            .seq = batch * 1000 + 2 * round + second,
-                            .side = side,
-                            .status = status,
-                            .value = value};
-    kase.n_obs++;
-    return o;
-}
-
-/* ratios[i] = head/base of round i, over a base that wobbles */
-static void add_ratios(int32_t s, int32_t batch, const double *ratios, int n)
-{
-    for (int32_t i = 0; i < n; i++) {
-        double base = 100 + .1 * ((i * 7) % 5);
-        add_obs(s, batch, i, SIDE_BASE, base, RESULT_OK);
-        add_obs(s, batch, i, SIDE_HEAD, base * ratios[i], RESULT_OK);
-    }
-}
 
 static const struct trial_row *judge(void)
 {
@@ -595,6 +541,7 @@ static void test_hostile_observations(void **state)
 
 static void test_flags(void **state)
 {
+    uint64_t seed = 5;
     (void)state;
     start();
     int32_t s = add_series(BETTER_LOWER, METRIC_TIME);
@@ -602,6 +549,28 @@ static void test_flags(void **state)
     assert_int_equal(judge()->flags, 0);
     obs[5].value = 200;
     assert_int_equal(judge()->flags, TRIAL_FLAG_OUTLIERS);
+    start();
+    s = add_series(BETTER_LOWER, METRIC_TIME);
+    for (int32_t i = 0; i < 40; i++)
+        for (int side = 0; side < SIDE_COUNT; side++)
+            add_obs(s, 0, i, (enum side)side, 100 + normal(&seed), RESULT_OK);
+    assert_int_equal(judge()->flags, 0);
+    for (size_t i = 0; i < kase.n_obs; i++) /* now and then in another world */
+        obs[i].value *= uniform(&seed) < .4 ? 1.2 : 1;
+    assert_int_equal(judge()->flags, TRIAL_FLAG_BIMODAL);
+}
+
+static void test_drift_is_flagged(void **state)
+{
+    (void)state;
+    start();
+    int32_t s = add_series(BETTER_LOWER, METRIC_TIME);
+    add_ratios(s, 0, none, 10);
+    for (size_t i = 0; i < kase.n_obs; i++)
+        obs[i].value *= 1 + .01 * obs[i].seq;
+    const struct trial_row *row = judge();
+    assert_int_equal(row->flags, TRIAL_FLAG_DRIFT);
+    assert_int_not_equal(row->verdict, VERDICT_REGRESSION); /* pairs in turns take it out */
 }
 
 static void test_floor(void **state)
@@ -636,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_order_is_worst_first),
         cmocka_unit_test(test_hostile_observations),
         cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_drift_is_flagged),
         cmocka_unit_test(test_floor),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
