@@ -53,6 +53,10 @@ nccl_find() {
     local dir wanted
     local -a places=()
     wanted=$(param nccl_home)
+    if [[ -n $(param nccl_ref) ]]; then
+        use_dir nccl-build
+        wanted=$USE_DIR
+    fi
     [[ -n $wanted ]] || wanted=${NCCL_HOME-}
     if [[ -n $wanted ]]; then
         places=("$wanted")
