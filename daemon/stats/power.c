@@ -11,6 +11,7 @@
 
 #define STEPS      48    /* over at most 2 * BEYOND */
 #define BEYOND     7     /* standard deviations that are looked at around the mean */
+#define DP_MAX     64    /* rounds */
 #define NEGLIGIBLE 1e-12 /* chance of that many rounds within one step */
 
 static double normal_cdf(double z)
@@ -77,9 +78,9 @@ static void step(const struct growth *g, double right, double wrong, double *cha
     }
 }
 
-static double growth_in(int steps, size_t rounds, double shift, int64_t critical)
+static double growth_in(int steps, size_t rounds, double shift, size_t critical)
 {
-    struct growth g = {rounds, (size_t)critical + 1};
+    struct growth g = {rounds, critical + 1};
     size_t all = (rounds + 1) * g.wide;
     double from = fmax(0, shift - BEYOND), h = (shift + BEYOND - from) / steps, power = 0;
     double *chance = mem_array(3 * all, sizeof *chance);
@@ -98,7 +99,7 @@ static double growth_in(int steps, size_t rounds, double shift, int64_t critical
 
 /* A step takes its signs as evenly mixed, which is wrong by the square of its width: two widths
  * tell how much, and it is taken off (Richardson). */
-static double power_by_growth(size_t rounds, double shift, int64_t critical)
+static double power_by_growth(size_t rounds, double shift, size_t critical)
 {
     double coarse = growth_in(STEPS / 2, rounds, shift, critical);
     double fine = growth_in(STEPS, rounds, shift, critical);
@@ -118,26 +119,55 @@ static double two_sums_positive(double shift)
     return sum * h / 3;
 }
 
-static double power_by_moments(double n, double shift, int64_t critical)
+/* W of the wrong signs is skewed to the right, and bounded by 0: Wilson and Hilferty's cube root of
+ * a gamma variable with its mean and variance. */
+static double power_by_moments(double n, double shift, double critical)
 {
     double p1 = normal_cdf(shift), p2 = normal_cdf(sqrt(2) * shift), p3 = two_sums_positive(shift);
-    double mean = n * p1 + n * (n - 1) / 2 * p2;
+    double mean = n * (1 - p1) + n * (n - 1) / 2 * (1 - p2);
     double variance = n * p1 * (1 - p1) +
                       n * (n - 1) / 2 * (2 * (p1 - p2) * (p1 - p2) + 3 * p2 * (1 - p2)) +
                       n * (n - 1) * (n - 2) * (p3 - p2 * p2);
-    double away = mean - n * (n + 1) / 2 + (double)critical + 0.5;
-    return variance > 0 ? normal_cdf(away / sqrt(variance)) : away > 0;
+    if (!(variance > 0) || !(mean > 0))
+        return mean <= critical;
+    double shape = mean * mean / variance;
+    double root = cbrt((critical + 0.5) / mean) - (1 - 1 / (9 * shape));
+    return normal_cdf(3 * sqrt(shape) * root);
+}
+
+/* The z that is exceeded with chance tail, by halving. */
+static double normal_upper(double tail)
+{
+    double lo = -40, hi = 40;
+    for (int i = 0; i < 80; i++) {
+        double mid = (lo + hi) / 2;
+        if (normal_cdf(-mid) > tail)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The largest rejected W; above DP_MAX rounds by the normal approximation, as counting takes n^3.
+ */
+static double critical_of(int32_t rounds, double alpha)
+{
+    double n = rounds, tail;
+    if (rounds <= DP_MAX)
+        return (double)stats_signed_rank_critical((size_t)rounds, alpha, &tail);
+    double sd = sqrt(n * (n + 1) * (2 * n + 1) / 24);
+    return floor(n * (n + 1) / 4 - 0.5 - normal_upper(alpha / 2) * sd);
 }
 
 static double power_of(int32_t rounds, size_t n_tests, double shift, double alpha, int32_t exact)
 {
-    double tail;
-    int64_t critical = stats_signed_rank_critical((size_t)rounds, alpha / (double)n_tests, &tail);
+    double critical = critical_of(rounds, alpha / (double)n_tests);
     if (critical < 0)
         return 0;
     if (shift > 40) /* no sign can be wrong */
         return 1;
-    return rounds <= exact ? power_by_growth((size_t)rounds, shift, critical)
+    return rounds <= exact ? power_by_growth((size_t)rounds, shift, (size_t)critical)
                            : power_by_moments(rounds, shift, critical);
 }
 
@@ -167,8 +197,7 @@ int32_t stats_rounds_needed(size_t n_tests, double effect, double sd, double alp
         else
             from = mid + 1;
     }
-    /* The approximation promises a little too much: the answer lies near, more likely after. */
-    int32_t rounds = from - 4 > least ? from - 4 : least;
+    int32_t rounds = from - 4 > least ? from - 4 : least; /* the answer lies near */
     for (; rounds <= STATS_POWER_ROUNDS_MAX; rounds++)
         if (power_of(rounds, n_tests, shift, alpha, STATS_POWER_EXACT) >= target)
             return rounds;
