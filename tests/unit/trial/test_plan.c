@@ -440,6 +440,39 @@ static void test_check(void **state)
 #undef BAD
 }
 
+static void test_underpowered(void **state)
+{
+    char text[400];
+    int32_t rounds;
+    const double nan = NAN, three = log(1.03), noise = .01 * sqrt(2);
+    struct trial_plan p = {10, 1, 5, true, 0, .05};
+    (void)state;
+    assert_false(trial_underpowered(&p, 1, nan, three, &rounds, text, sizeof text));
+    assert_string_equal(text, "10 rounds find a change of 3 % in 99 of 100 comparisons, were one "
+                              "process to vary by 1 % (its noise is not known)");
+    assert_in_range(rounds, 6, 10);
+    /* 25 at once: .83 with 10, .945 with 11, .966 with 12, .991 with 13 */
+    assert_false(trial_underpowered(&p, 25, noise, three, &rounds, text, sizeof text));
+    assert_string_equal(text, "10 rounds find a change of 3 % in 83 of 100 comparisons among 25 "
+                              "results, at the noise that was seen, 1.42 % a round");
+    assert_int_equal(rounds, 13);
+    assert_true(trial_underpowered(&p, 25, noise, log(1.01), &rounds, text, sizeof text));
+    assert_non_null(strstr(text, "underpowered: 10 rounds find a change of 1 % in "));
+    assert_true(rounds > 30);
+    p.rounds = 8;
+    assert_true(trial_underpowered(&p, 25, noise, three, &rounds, text, sizeof text));
+    assert_string_equal(text,
+                        "underpowered: 8 rounds cannot show any change among 25 results, for the "
+                        "smallest p possible is 0.0078 and has to be 0.002; 13 rounds would");
+    assert_true(trial_underpowered(&p, 1, .5, three, &rounds, text, sizeof text));
+    assert_int_equal(rounds, 0);
+    assert_non_null(strstr(text, "not even 200 rounds would"));
+    p = (struct trial_plan){10, 5, 5, true, 0, .05}; /* each look at a fifth of alpha */
+    assert_true(trial_underpowered(&p, 25, noise, three, &rounds, text, sizeof text));
+    assert_true(trial_underpowered(&p, 1000, 0, 0, &rounds, text, sizeof text));
+    assert_true(trial_underpowered(&p, 1000, 0, 0, &rounds, text, 10)); /* cut, not over */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_underpowered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
