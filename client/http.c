@@ -172,25 +172,28 @@ static int finish(struct cail *c, CURLcode code, struct cail_buf *body, struct c
                : cail_i_fail(c, CAIL_EPROTOCOL, "the answer of %s is broken JSON", c->where);
 }
 
+struct body {
+    const char *data; /* NULL = none */
+    size_t len;
+    const char *type; /* "Content-Type: application/json" */
+};
+
 /* extra: one more header line, or NULL. *ret_curl tells how the transfer itself went. */
-static int call(struct cail *c, const char *method, const char *path, const json_t *json,
-                const char *extra, struct cail_reply *ret, CURLcode *ret_curl)
+static int call_with(struct cail *c, const char *method, const char *path, const struct body *send,
+                     const char *extra, struct cail_reply *ret, CURLcode *ret_curl)
 {
     struct cail_buf body = CAIL_BUF_INIT;
     struct curl_slist *headers = NULL;
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     *ret_curl = CURLE_OUT_OF_MEMORY;
     curl_easy_reset(c->easy);
-    int rc = json != NULL && text == NULL
-                 ? cail_i_fail(c, CAIL_ENOMEM, "out of memory")
-                 : cail_i_prepare(c, c->easy, method, path, "application/json", extra, &headers);
-    if (rc == CAIL_OK && text != NULL) {
-        struct curl_slist *more = curl_slist_append(headers, "Content-Type: application/json");
+    int rc = cail_i_prepare(c, c->easy, method, path, "application/json", extra, &headers);
+    if (rc == CAIL_OK && send->data != NULL) {
+        struct curl_slist *more = curl_slist_append(headers, send->type);
         if (more != NULL)
             headers = more;
         curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, text);
-        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
+        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, send->data);
+        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)send->len);
     } else if (rc == CAIL_OK && strcmp(method, "POST") == 0) {
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, "");
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE, 0L);
@@ -204,11 +207,31 @@ static int call(struct cail *c, const char *method, const char *path, const json
         rc = finish(c, *ret_curl, &body, ret);
     }
     curl_slist_free_all(headers);
-    free(text);
     cail_buf_done(&body);
     if (rc != CAIL_OK)
         cail_reply_done(ret);
     return rc;
+}
+
+static int call(struct cail *c, const char *method, const char *path, const json_t *json,
+                const char *extra, struct cail_reply *ret, CURLcode *ret_curl)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    struct body body = {text, text != NULL ? strlen(text) : 0, "Content-Type: application/json"};
+    *ret_curl = CURLE_OUT_OF_MEMORY;
+    int rc = json != NULL && text == NULL ? cail_i_fail(c, CAIL_ENOMEM, "out of memory")
+                                          : call_with(c, method, path, &body, extra, ret, ret_curl);
+    free(text);
+    return rc;
+}
+
+int cail_post(struct cail *c, const char *path, const void *data, size_t len,
+              struct cail_reply *ret)
+{
+    struct body body = {data, len, "Content-Type: application/octet-stream"};
+    CURLcode ignored;
+    *ret = (struct cail_reply){0};
+    return call_with(c, "POST", path, &body, NULL, ret, &ignored);
 }
 
 int cail_call(struct cail *c, const char *method, const char *path, const json_t *body,

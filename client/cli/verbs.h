@@ -63,6 +63,14 @@ int cmd_pr(struct cli *cli);
 int cmd_gpus(struct cli *cli);
 /* cmd_gpu.c */
 int cmd_gpu(struct cli *cli);
+/* cmd_results.c */
+int cmd_results(struct cli *cli);
+/* cmd_history.c */
+int cmd_history(struct cli *cli);
+int cmd_benchmarks(struct cli *cli);
+/* cmd_marks.c */
+int cmd_baseline(struct cli *cli);
+int cmd_annotate(struct cli *cli);
 /* cmd_doctor.c */
 int cmd_doctor(struct cli *cli);
 /* completion.c */

@@ -138,6 +138,7 @@ static int read_cursor(struct store_reader *r, const char *cursor, struct series
         return rc ? rc : err_set(err, E_BAD_REQUEST, "query argument \"cursor\" is no series");
     f->after_benchmark = at->series[0].benchmark;
     f->after_metric = at->series[0].metric;
+    f->after_params = at->series[0].params;
     f->after_id = at->series[0].id;
     return 0;
 }

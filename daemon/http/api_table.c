@@ -397,6 +397,7 @@ static int fill_from_series(struct store_reader *r, struct table_wish *wish, str
             break;
         f.after_benchmark = rows.series[rows.n - 1].benchmark;
         f.after_metric = rows.series[rows.n - 1].metric;
+        f.after_params = rows.series[rows.n - 1].params;
         f.after_id = rows.series[rows.n - 1].id;
     }
     series_rows_done(&before);

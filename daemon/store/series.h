@@ -90,7 +90,7 @@ struct series_filter {
     int64_t series_id, fingerprint_id, since_us, points_min;                  /* 0 = all */
     bool newest_first; /* by the time of the last point; without a cursor */
     /* Keyset cursor: those behind it; NULL = from the start. */
-    const char *after_benchmark, *after_metric;
+    const char *after_benchmark, *after_metric, *after_params;
     int64_t after_id;
     int32_t limit; /* 1..LIST_LIMIT_MAX */
 };

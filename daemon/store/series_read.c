@@ -93,6 +93,7 @@ static void list_bind(sqlite3_stmt *st, const struct series_filter *f)
     int n = 0;
     sqlite3_bind_text(st, ++n, f->after_benchmark ? f->after_benchmark : "", -1, SQLITE_STATIC);
     sqlite3_bind_text(st, ++n, f->after_metric ? f->after_metric : "", -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, ++n, f->after_params ? f->after_params : "", -1, SQLITE_STATIC);
     sqlite3_bind_int64(st, ++n, f->after_id);
 #define X(member, text)                                                                            \
     if (f->member)                                                                                 \

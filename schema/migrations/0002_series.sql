@@ -32,7 +32,7 @@ CREATE TABLE series (
     last_job_id    INTEGER NOT NULL,
     last_value     REAL
 ) STRICT;
-CREATE INDEX series_by_name ON series (benchmark, metric, id);
+CREATE INDEX series_by_name ON series (benchmark, metric, params, id);
 
 -- The summary of one result. sha NULL: nobody said which commit it was.
 CREATE TABLE point (

@@ -82,6 +82,9 @@ void cail_reply_done(struct cail_reply *r);
 /* One request. path begins with '/' and is already encoded (cail_path); body NULL = none. */
 int cail_call(struct cail *c, const char *method, const char *path, const json_t *body,
               struct cail_reply *ret);
+/* POST of bytes as they are, such as a file of results. */
+int cail_post(struct cail *c, const char *path, const void *data, size_t len,
+              struct cail_reply *ret);
 /* Milliseconds the next calls may take; 0 = the default of 60 s. */
 void cail_set_timeout_ms(struct cail *c, long timeout_ms);
 /* printf into a new string, for paths of ids and fixed words. Caller frees; NULL = no memory. */

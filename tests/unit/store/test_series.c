@@ -82,7 +82,7 @@ static void ask_series(void *arg, struct store_reader *r)
     assert_string_equal(s->params, "{\"m\":4096}");
     assert_int_equal(s->better, BETTER_LOWER);
     series_rows_done(&rows);
-    f.after_benchmark = "gemm", f.after_metric = "time", f.after_id = 5;
+    f.after_benchmark = "gemm", f.after_metric = "time", f.after_params = params, f.after_id = 5;
     assert_int_equal(store_read_series(r, &f, &rows, &err), 0);
     assert_int_equal(rows.n, 0);
     f = (struct series_filter){.limit = 10, .like = "GEMM TIME", .fingerprint_id = 78};
