@@ -10,6 +10,7 @@ const char *const attempt_state_words[] = {CAIL_ATTEMPT_STATES(X3)};
 const char *const job_kind_words[] = {CAIL_JOB_KINDS(X2)};
 const char *const after_when_words[] = {CAIL_AFTER_WHENS(X2)};
 const char *const exclusive_words[] = {CAIL_EXCLUSIVES(X2)};
+const char *const profile_words[] = {CAIL_PROFILES(X2)};
 const char *const end_cause_words[] = {CAIL_END_CAUSES(X2)};
 const char *const retry_cause_words[] = {CAIL_RETRY_CAUSES(X2)};
 const char *const better_words[] = {CAIL_BETTERS(X2)};

@@ -9,8 +9,6 @@
 #include "model/word.h"
 #include "wire/json.h"
 
-const char *const profile_words[] = {"none", "perf", "nsys", "ncu"};
-
 static const char *text_at(const json_t *v, const char *key)
 {
     return json_string_value(json_object_get(v, key));

@@ -7,10 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-/* A tool that the attempt runs under; its figures are then not taken. */
-enum profile { PROFILE_NONE, PROFILE_PERF, PROFILE_NSYS, PROFILE_NCU, PROFILE_COUNT };
-extern const char *const profile_words[];
+#include "model/word.h"
 
 struct job_spec {
     void *json;         /* owner of everything below */

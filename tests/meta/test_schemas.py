@@ -68,7 +68,7 @@ SQL = {
 }
 
 # Lists that no column holds.
-NOT_IN_SQL = {"retry_causes", "param_types", "errors", "check_verdicts"}
+NOT_IN_SQL = {"retry_causes", "profiles", "param_types", "errors", "check_verdicts"}
 
 # Each list that a JSON Schema holds: (schema, path to the enum).
 JSON = {
@@ -77,6 +77,7 @@ JSON = {
     ("recipe", "$defs/needs/properties/exclusive/enum"): "exclusives",
     ("recipe", "$defs/retry/properties/on/items/enum"): "retry_causes",
     ("job_request", "$defs/kind/enum"): "job_kinds",
+    ("job_request", "$defs/request/properties/profile/enum"): "profiles",
     ("job_request", "$defs/needs/properties/exclusive/enum"): "exclusives",
     ("job_request", "$defs/retry/properties/on/items/enum"): "retry_causes",
     ("job_request", "$defs/after/anyOf/1/properties/when/enum"): "after_whens",
