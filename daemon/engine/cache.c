@@ -206,7 +206,9 @@ static const char *pinned_by(struct engine *e, const struct cache_entry *c, char
         return buf;
     }
     HASH_ITER(hh, e->jobs, j, tmp) {
-        if (!key_of(j, key) || strcmp(key, c->key) != 0)
+        bool has = key_of(j, key) && strcmp(key, c->key) == 0;
+        bool uses = j->recipe && strstr(j->spec, "\"uses\":[") && strstr(j->spec, c->path);
+        if (!has && !uses)
             continue;
         snprintf(buf, len, "job %lld", (long long)j->id);
         return buf;

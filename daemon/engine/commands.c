@@ -78,6 +78,7 @@ void job_finish(struct engine *e, struct job *j, enum job_state to, const char *
     BUG_ON(!job_state_is_terminal(to));
     sched_remove(e->sched, j);
     job_to(e, j, to, reason);
+    uses_finished(e, j);
     sched_settle(e->sched, NULL, j->id, to, false);
     e->n_live--;
     e->stats.finished++;

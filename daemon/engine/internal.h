@@ -3,6 +3,10 @@
  *   pump.c       the open batch, its effects, when they leave
  *   commands.c   what clients ask of jobs, groups and queues
  *   submit.c     requests become jobs
+ *   uses.c       the builds that recipes use of one another
+ *   trials.c     comparisons: made, loaded, ended
+ *   trial_run.c  comparisons: from one process to the next
+ *   trial_case.c comparisons: rows become verdicts and documents; on the reader thread
  *   run.c        decisions become attempts; launching
  *   launch.c     what a job is started with: argv, environment, folders
  *   ending.c     an attempt's end becomes the job's next state
@@ -174,6 +178,23 @@ void queue_apply_pause(struct engine *e);
 void jobs_add(struct engine *e, struct job *j);
 void jobs_drop(struct engine *e, struct job *j);
 struct group *group_of(struct engine *e, const struct job *j);
+
+/* submit.c: engine_submit in two halves, for those who submit more than a client asked for. */
+int submit_check(struct engine *e, struct submission *sub, const struct engine_known_states *states,
+                 struct engine_submitted *ret, struct cail_err *err) NODISCARD;
+void submit_take(struct engine *e, struct submission *sub, uid_t uid,
+                 const struct engine_known_states *states, struct engine_submitted *ret);
+
+/* uses.c */
+struct uses;
+/* What the jobs of a checked submission use, checked too. *ret may be NULL: nothing. */
+int uses_check(struct engine *e, struct submission *sub, struct uses **ret,
+               struct cail_err *err) NODISCARD;
+/* Queue those builds, before the jobs that want them are taken. Frees u. */
+void uses_take(struct engine *e, struct uses *u, uid_t uid);
+void uses_free(struct uses *u);
+/* A build has ended: who waits for it learns where it is. */
+void uses_finished(struct engine *e, const struct job *builder);
 
 /* run.c */
 void run_decide(struct engine *e); /* ask the scheduler and apply */

@@ -166,6 +166,29 @@ static char *requires_text(const struct recipe *r)
     return str_take(&s);
 }
 
+/* "setup-llvm" -> CAIL_USE_SETUP_LLVM=<folder of its build> */
+static void put_use(struct launch *l, const char *recipe, const char *dir)
+{
+    char *pair = mem_printf("CAIL_USE_%s=%s", recipe, dir);
+    for (char *c = pair + sizeof "CAIL_USE_" - 1; *c && *c != '='; c++)
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c == '-' ? '_' : *c);
+    put_pair(l, pair);
+}
+
+static int put_uses(struct launch *l, struct cail_err *err)
+{
+    for (size_t i = 0; i < l->spec.n_uses; i++) {
+        const char *dir = l->spec.uses[i].dir;
+        if (!dir || access(dir, F_OK))
+            return err_set(err, E_NOT_FOUND,
+                           "the build of \"%s\" that it uses (job %lld) is no longer there: submit "
+                           "it again",
+                           l->spec.uses[i].recipe, (long long)l->spec.uses[i].job);
+        put_use(l, l->spec.uses[i].recipe, dir);
+    }
+    return 0;
+}
+
 static void put_recipe(struct engine *e, struct launch *l, const struct job *j,
                        const struct recipe *r)
 {
@@ -277,9 +300,15 @@ static int pick_argv(struct engine *e, struct launch *l, struct job *j, struct e
     if (!r || (size_t)j->step >= r->n_steps)
         return err_set(err, E_NOT_FOUND, "its recipe \"%s\" is gone", j->recipe);
     put_recipe(e, l, j, r);
-    recipe_argv(e, l, r, j->step);
+    if (l->spec.prepare_only)
+        l->argv[0] = "/bin/true";
+    else
+        recipe_argv(e, l, r, j->step);
     if (!strstr(j->spec, r->version))
         j->flags |= JOB_FLAG_RECIPE_CHANGED;
+    int rc = put_uses(l, err);
+    if (rc)
+        return rc;
     if (r->step[j->step].timeout_s)
         spec->wall_ms = r->step[j->step].timeout_s * 1000;
     return 0;

@@ -142,12 +142,15 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
     const char *names[JOB_STEPS_MAX];
     struct str *s = &rq->spec;
     struct needs first = {0};
+    size_t first_step = rq->part == PART_MEASURE ? r->n_steps - 1 : 0;
+    if (rq->part == PART_PREPARE && r->n_steps == 1)
+        str_addf(s, "%s\"prepare_only\":true", s->len ? "," : "");
     for (size_t i = 0; i < r->n_steps; i++) {
         struct needs n = {0};
         step_needs(rq, &r->step[i], &n);
         rc = rc ? rc : possible(e, &n, err);
         put_step_needs(s, &n, i);
-        if (!i)
+        if (i == first_step)
             needs_copy(&first, &n);
         needs_done(&n);
         names[i] = r->step[i].name;
@@ -158,6 +161,9 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
     needs_copy(&j->needs, &first);
     needs_done(&first);
     job_request_seal(rq, params, names, r->n_steps);
+    j->step = (int32_t)first_step;
+    if (rq->part == PART_PREPARE && r->n_steps > 1)
+        j->n_steps--;
     return rc;
 }
 
@@ -339,9 +345,8 @@ const char *submit_user(uid_t uid)
     return last;
 }
 
-static int check_all(struct engine *e, struct submission *sub,
-                     const struct engine_known_states *states, struct engine_submitted *ret,
-                     struct cail_err *err)
+int submit_check(struct engine *e, struct submission *sub, const struct engine_known_states *states,
+                 struct engine_submitted *ret, struct cail_err *err)
 {
     int rc = check_room(e, sub->n, err);
     for (size_t i = 0; !rc && i < sub->n; i++) {
@@ -358,18 +363,9 @@ static int check_all(struct engine *e, struct submission *sub,
     return rc;
 }
 
-int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const char *idem_key,
-                  const char *body_sha256, const struct engine_known_states *states,
-                  struct engine_submitted *ret, struct cail_err *err)
+void submit_take(struct engine *e, struct submission *sub, uid_t uid,
+                 const struct engine_known_states *states, struct engine_submitted *ret)
 {
-    memset(ret, 0, sizeof *ret);
-    CLEANUP(mem_freep) char *key = idem_key ? mem_printf("%u:%s", (unsigned)uid, idem_key) : NULL;
-    int rc = key ? check_idem(e, key, body_sha256, ret, err) : 0;
-    if (rc)
-        return rc < 0 ? 0 : rc;
-    rc = check_all(e, sub, states, ret, err);
-    if (rc)
-        return rc < 0 ? 0 : rc;
     int64_t now = clock_wall_us(), first_id = e->ids.job + 1;
     const char *user = submit_user(uid);
     struct group *g = sub->is_array ? make_group(e, sub, now) : NULL;
@@ -377,8 +373,6 @@ int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const cha
     ret->group = g;
     for (size_t i = 0; i < sub->n; i++)
         ret->job[ret->n++] = take(e, &sub->req[i], first_id, uid, user, now, g, i);
-    if (key)
-        idem_add(e, key, body_sha256, g ? 0 : first_id, g ? g->id : 0, now);
     for (size_t i = 0; i < ret->n; i++) {
         struct job *j = ret->job[i];
         sched_add(e->sched, j);
@@ -388,5 +382,27 @@ int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const cha
     e->n_live += (int64_t)ret->n;
     e->stats.submitted += ret->n;
     e->dirty = true;
+}
+
+int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const char *idem_key,
+                  const char *body_sha256, const struct engine_known_states *states,
+                  struct engine_submitted *ret, struct cail_err *err)
+{
+    struct uses *uses = NULL;
+    memset(ret, 0, sizeof *ret);
+    CLEANUP(mem_freep) char *key = idem_key ? mem_printf("%u:%s", (unsigned)uid, idem_key) : NULL;
+    int rc = key ? check_idem(e, key, body_sha256, ret, err) : 0;
+    if (rc)
+        return rc < 0 ? 0 : rc;
+    rc = submit_check(e, sub, states, ret, err);
+    if (!rc)
+        rc = uses_check(e, sub, &uses, err);
+    if (rc)
+        return rc < 0 ? 0 : rc;
+    uses_take(e, uses, uid);
+    submit_take(e, sub, uid, states, ret);
+    if (key)
+        idem_add(e, key, body_sha256, ret->group ? 0 : ret->job[0]->id,
+                 ret->group ? ret->group->id : 0, clock_wall_us());
     return 0;
 }

@@ -21,6 +21,9 @@ struct job_request {
     size_t n_labels;
     enum profile profile;
     bool hold;
+    /* Of a recipe: all of it; what stands before its measuring step (the last one), for one side of
+     * a comparison; or the measuring step alone. Not a client's to say. */
+    enum { PART_WHOLE, PART_PREPARE, PART_MEASURE } part;
     bool said_kind, said_cpus, said_needs, said_timeout, said_retry, said_name;
 };
 

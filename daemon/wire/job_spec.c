@@ -53,6 +53,18 @@ static void read_files(struct job_spec *s, const json_t *root)
     }
 }
 
+static void read_uses(struct job_spec *s, const json_t *uses)
+{
+    s->n_uses = json_array_size(uses);
+    s->uses = mem_array(s->n_uses, sizeof *s->uses);
+    for (size_t i = 0; i < s->n_uses; i++) {
+        const json_t *one = json_array_get(uses, i);
+        s->uses[i].recipe = text_at(one, "recipe");
+        s->uses[i].dir = text_at(one, "dir");
+        s->uses[i].job = json_integer_value(json_object_get(one, "job"));
+    }
+}
+
 int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err)
 {
     json_t *v = NULL;
@@ -78,6 +90,8 @@ int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err)
     read_argv(s, json_object_get(v, "command"));
     read_env(s, json_object_get(v, "env"));
     read_files(s, v);
+    read_uses(s, json_object_get(v, "uses"));
+    s->prepare_only = json_is_true(json_object_get(v, "prepare_only"));
     return 0;
 }
 
@@ -90,6 +104,7 @@ void job_spec_done(struct job_spec *s)
     free(s->params);
     free(s->results);
     free(s->artifacts);
+    free(s->uses);
     json_decref(s->json);
     memset(s, 0, sizeof *s);
 }
@@ -117,7 +132,8 @@ char *job_spec_gpu_uuid(const char *spec, int32_t step)
     return uuid;
 }
 
-/* The spec is our own text: "steps":["a","b"] is its last member and step names need no escapes. */
+/* The spec is our own text: the last "steps":["a","b"] in it is the member, whose names need no
+ * escapes. */
 bool job_spec_step_name(const char *spec, int32_t step, char out[64])
 {
     static const char start[] = "\"steps\":[";

@@ -17,6 +17,12 @@ struct job_spec {
     const char **argv;  /* NULL-terminated; NULL unless a command's */
     char **env;         /* "K=V", NULL-terminated, never NULL */
     const char *cwd, *build_root, *source_ref, *worktree; /* NULL = not said */
+    bool prepare_only; /* it has only builds to wait for and does nothing itself */
+    struct {
+        const char *recipe, *dir; /* dir NULL = not there yet */
+        int64_t job;
+    } * uses;
+    size_t n_uses;
     int64_t idle_timeout_s;
     struct {
         const char *file, *parser; /* parser NULL = detect */
