@@ -213,6 +213,11 @@ static const char *pinned_by(struct engine *e, const struct cache_entry *c, char
         snprintf(buf, len, "job %lld", (long long)j->id);
         return buf;
     }
+    int64_t comparison;
+    if (trial_pins(e, c->path, &comparison)) {
+        snprintf(buf, len, "comparison %lld", (long long)comparison);
+        return buf;
+    }
     j = engine_job(e, c->job_id);
     if (c->state == CACHE_BUILDING && j && j->attempt) {
         snprintf(buf, len, "job %lld builds it", (long long)j->id);

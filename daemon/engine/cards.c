@@ -233,19 +233,24 @@ static size_t uuids_of(struct engine *e, const struct sched_lease *lease, const 
     return found;
 }
 
+void cards_named(struct run *r)
+{
+    CLEANUP(str_done) struct str all = STR_INIT;
+    for (size_t i = 0; i < r->n_uuids; i++)
+        str_addf(&all, "%s%s", i ? "," : "", r->uuids[i]);
+    if (r->n_uuids)
+        model_set(&r->job->attempt->gpus, all.p);
+}
+
 /* The table may be replaced while it runs, so a run keeps the names of its cards. */
 void cards_taken(struct engine *e, struct run *r)
 {
     const char *uuid[64];
     size_t n = uuids_of(e, &r->lease, uuid);
     r->uuids = mem_array(n + 1, sizeof *r->uuids);
-    CLEANUP(str_done) struct str all = STR_INIT;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         r->uuids[r->n_uuids++] = mem_strdup(uuid[i]);
-        str_addf(&all, "%s%s", i ? "," : "", uuid[i]);
-    }
-    if (n)
-        model_set(&r->job->attempt->gpus, all.p);
+    cards_named(r);
 }
 
 void cards_run_free(struct run *r)
@@ -363,8 +368,26 @@ static char *card_facts(struct engine *e, const struct run *r)
     return str_take(&s);
 }
 
+void cards_settle(struct engine *e, int64_t job, char *const *uuids, size_t n)
+{
+    if (!n || !e->cards->gpu)
+        return;
+    struct settling *s = mem_zalloc(sizeof *s);
+    s->e = e;
+    s->job = job;
+    s->next = e->cards->settlings;
+    e->cards->settlings = s;
+    s->uuids = mem_array(n, sizeof *s->uuids);
+    for (size_t i = 0; i < n; i++) {
+        s->uuids[s->n++] = mem_strdup(uuids[i]);
+        note_add(e->cards, uuids[i], job, true);
+    }
+    cards_table(e);
+    gpu_settle(e->cards->gpu, (const char *const *)uuids, n, SETTLE_MS, settled, s);
+}
+
 /* The attempt is over: telemetry is closed, its cards must show that they are clean. */
-void cards_ended(struct engine *e, struct run *r)
+void cards_ended(struct engine *e, struct run *r, bool keeps)
 {
     struct job *j = r->job;
     if (!r->n_uuids || !e->cards->gpu)
@@ -372,24 +395,15 @@ void cards_ended(struct engine *e, struct run *r)
     struct gpu_verdict v = {.clean = true};
     r->telemetry = gpu_record_end(e->cards->gpu, r->attempt_id, &v);
     r->cards = card_facts(e, r);
+    r->tainted = !v.clean;
     if (!v.clean)
         j->flags |= JOB_FLAG_TAINTED;
     if (v.wrong_card)
         j->flags |= JOB_FLAG_WRONG_CARD;
     if (v.unused_card)
         j->flags |= JOB_FLAG_UNUSED_CARD;
-    struct settling *s = mem_zalloc(sizeof *s);
-    s->e = e;
-    s->job = j->id;
-    s->next = e->cards->settlings;
-    e->cards->settlings = s;
-    s->uuids = mem_array(r->n_uuids, sizeof *s->uuids);
-    for (size_t i = 0; i < r->n_uuids; i++) {
-        s->uuids[s->n++] = mem_strdup(r->uuids[i]);
-        note_add(e->cards, r->uuids[i], j->id, true);
-    }
-    cards_table(e);
-    gpu_settle(e->cards->gpu, (const char *const *)r->uuids, r->n_uuids, SETTLE_MS, settled, s);
+    if (!keeps)
+        cards_settle(e, j->id, r->uuids, r->n_uuids);
 }
 
 /* --- questions and commands --- */

@@ -42,6 +42,8 @@ struct collection {
     collect_done done;
     /* Copied for the worker: it must not look at the engine. */
     char *dir, *benchmark, *spec, *build_dir, *host, *recipe_version;
+    bool is_trial; /* a process of a comparison: of the commit `sha`, NULL = of none */
+    char *sha;
     bool keys_cache;
     enum profile profile;
     struct declared *declared;
@@ -359,9 +361,11 @@ static void drop_figures(struct collection *x)
 static void prepare_history(struct collection *x)
 {
     struct collected *c = x->out;
-    if (!c->n_results)
-        return;
-    CLEANUP(mem_freep) char *sha = history_sha(x->spec, c->identity, c->identity_len);
+    if (!c->n_results || (x->is_trial && !x->sha))
+        return; /* a figure of no known commit says nothing over time */
+    CLEANUP(mem_freep)
+    char *sha =
+        x->is_trial ? mem_strdup(x->sha) : history_sha(x->spec, c->identity, c->identity_len);
     struct history_source from = {
         .provenance = c->provenance, .sha = sha, .recipe_version = x->recipe_version};
     c->history = history_prepare(&from, c->result, c->n_results);
@@ -402,6 +406,7 @@ static void collection_free(struct collection *x)
     }
     free(x->declared);
     free(x->dir);
+    free(x->sha);
     free(x->benchmark);
     free(x->spec);
     free(x->build_dir);
@@ -450,7 +455,14 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     x->outcome = outcome;
     x->done = done;
     x->dir = mem_strdup(j->attempt->dir);
-    x->benchmark = mem_strdup(j->name);
+    const struct trial *t = trial_of(e, j);
+    x->is_trial = t != NULL;
+    x->sha = t ? mem_strdup(t->side[trial_slot_of(t)->side].sha) : NULL;
+    /* Names of what a comparison measures must not hold the names of its sides. */
+    x->benchmark = mem_strdup(!t             ? j->name
+                              : t->rq.recipe ? t->rq.recipe
+                              : t->rq.name   ? t->rq.name
+                                             : "command");
     x->spec = mem_strdup(j->spec);
     x->host = mem_strdup(e->host);
     x->log_bytes = j->attempt->end.log_bytes;

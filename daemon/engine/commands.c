@@ -79,6 +79,8 @@ void job_finish(struct engine *e, struct job *j, enum job_state to, const char *
     sched_remove(e->sched, j);
     job_to(e, j, to, reason);
     uses_finished(e, j);
+    bool keeps = trial_needs(e, j);
+    trial_job_finished(e, j);
     sched_settle(e->sched, NULL, j->id, to, false);
     e->n_live--;
     e->stats.finished++;
@@ -93,7 +95,7 @@ void job_finish(struct engine *e, struct job *j, enum job_state to, const char *
     pump_effect(e, EFFECT_WAKE, j->id, 0);
     if (j->group)
         pump_effect(e, EFFECT_WAKE, j->group, 0);
-    if (j->n_steps > 1 || j->recipe) {
+    if ((j->n_steps > 1 || j->recipe) && !keeps) {
         CLEANUP(mem_freep) char *dir = job_dir(e, j->id);
         pump_remove(e, dir);
     }
@@ -139,7 +141,8 @@ int engine_cancel(struct engine *e, struct job *j, int64_t grace_ms, struct cail
         return err_set(err, E_CONFLICT, "job %lld has already %s", (long long)j->id,
                        job_state_words[j->state]);
     if (!j->attempt) {
-        job_finish(e, j, JOB_CANCELED, "canceled before it started");
+        job_finish(e, j, JOB_CANCELED,
+                   j->state == JOB_RUNNING ? "canceled" : "canceled before it started");
         return 0;
     }
     struct attempt *a = j->attempt;

@@ -227,10 +227,15 @@ static void settle(struct engine *e, int64_t attempt_id, enum exec_outcome outco
         cache_built(e, j, c->built_bytes);
     else
         cache_abandon(e, j);
+    struct trial *t = trial_of(e, j);
     j->attempt = NULL;
     j->progress.total = 0;
-    run_drop(e, r);
-    settle_job(e, j, outcome, a, c);
+    if (t) {
+        trial_settle(e, t, r, outcome, a, c);
+    } else {
+        run_drop(e, r);
+        settle_job(e, j, outcome, a, c);
+    }
     attempt_free(a);
     collected_free(c);
 }
@@ -239,9 +244,12 @@ static void over(struct engine *e, struct run *r, enum exec_outcome outcome)
 {
     struct job *j = r->job;
     r->ended = true;
-    cards_ended(e, r);
-    sched_ended(e->sched, j);
-    run_unpin(e, j->attempt);
+    r->keeps = trial_keeps(e, r, outcome);
+    cards_ended(e, r, r->keeps);
+    if (!r->keeps) {
+        sched_ended(e->sched, j);
+        run_unpin(e, j->attempt);
+    }
     e->dirty = true;
     if (outcome == EXEC_EXITED && !collect_is_needless(e, r))
         collect_start(e, r, outcome, settle);

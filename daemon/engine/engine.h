@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "model/comparison.h"
 #include "model/job.h"
 #include "sched/sched.h"
 #include "store/store.h"
@@ -125,6 +126,35 @@ int engine_group_retry(struct engine *e, struct group_record *rec, bool only_fai
                        struct cail_err *err) NODISCARD;
 /* Cancel every live member. */
 void engine_group_cancel(struct engine *e, int64_t group, int64_t grace_ms);
+
+/* --- comparisons --- */
+struct comparison_request;
+/* Takes *rq on success. body = its own text, kept. The comparison, live (unpaired ones too, until
+ * they are judged). */
+int engine_compare(struct engine *e, struct comparison_request *rq, const char *body, size_t len,
+                   uid_t uid, struct comparison **ret, struct cail_err *err) NODISCARD;
+struct comparison *engine_comparison(struct engine *e, int64_t id); /* live, or NULL */
+int engine_comparison_cancel(struct engine *e, struct comparison *c, int64_t grace_ms,
+                             struct cail_err *err) NODISCARD;
+
+/* A comparison as its rows say, judged as far as it got. On the reader thread. */
+struct comparison_view;
+int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_view **ret,
+                         struct cail_err *err) NODISCARD;
+void comparison_view_free(struct comparison_view *v); /* NULL is fine */
+const struct comparison *comparison_view_row(const struct comparison_view *v);
+enum comparison_format {
+    COMPARISON_JSON,     /* GET /comparisons/{id} */
+    COMPARISON_MARKDOWN, /* the report */
+    COMPARISON_JUNIT,
+    COMPARISON_GITHUB, /* a check's summary */
+};
+/* url = the daemon's own, for links, NULL = none. */
+void comparison_view_put(const struct comparison_view *v, enum comparison_format format,
+                         const char *url, struct str *out);
+/* As in lists and events: without rows. */
+struct jw;
+void comparison_summary(struct jw *w, const struct comparison *c);
 
 /* Results that CI posts for a job: parsed already; stored with the job's newest attempt, and as
  * points of their series. */

@@ -9,6 +9,7 @@
  *   trial_case.c comparisons: rows become verdicts and documents; on the reader thread
  *   run.c        decisions become attempts; launching
  *   launch.c     what a job is started with: argv, environment, folders
+ *   launch_side.c  and what one side of a comparison adds
  *   ending.c     an attempt's end becomes the job's next state
  *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
  *   history.c    what makes results points of series
@@ -39,6 +40,8 @@
 #include "gpu/gpu.h"
 #include "model/move.h"
 #include "recipe/recipe.h"
+#include "trial/plan.h"
+#include "wire/comparison_request.h"
 
 /* What leaves once a batch is durable, in the order in which it was added. */
 enum effect_kind {
@@ -47,6 +50,7 @@ enum effect_kind {
     EFFECT_PUBLISH, /* text = event data, name, id = job */
     EFFECT_WAKE,    /* id = job */
     EFFECT_FORGET,  /* id = job: free it if it is finished */
+    EFFECT_JUDGE,   /* id = comparison: its rows are stored */
     EFFECT_REMOVE,  /* text = folder, removed on the worker pool */
 };
 
@@ -72,6 +76,9 @@ struct run {
     struct sched_lease lease;
     bool launched; /* exec knows it */
     bool ended;    /* being collected */
+    bool goes_on;  /* the next process under a lease that is held: no new evidence */
+    bool keeps;    /* ended: its lease stays for the next process */
+    bool tainted;  /* ended: a card was throttled or shared */
     bool owes_row; /* that it runs is not in a batch yet */
     /* cards.c */
     char **uuids; /* its cards */
@@ -94,6 +101,32 @@ struct idem {
     char body_sha256[65];
     int64_t job, group, at_us;
     UT_hash_handle hh;
+};
+
+struct collected;
+/* A live comparison. Its measuring job runs one process after the other under one lease: between
+ * two of them the lease is here. */
+struct trial_prepared {
+    char *params;    /* canonical; NULL = no recipe */
+    char *build_dir; /* NULL = none */
+    char *sha;       /* NULL = unknown */
+    char *uses;      /* the prepared job's uses, JSON array text; NULL = none */
+};
+struct trial {
+    struct comparison *c;
+    struct comparison_request rq;
+    struct trial_plan plan;
+    struct trial_goal goal;
+    struct trial_taken *taken;
+    size_t n;
+    int32_t lease; /* of the process that runs or ran last; counts from 0, -1 = none yet */
+    struct trial_prepared side[SIDE_COUNT];
+    bool judging;
+    bool holds; /* the lease, while no process runs */
+    struct sched_lease held;
+    char **uuids;
+    size_t n_uuids;
+    char *cpu_list;
 };
 
 struct feed;
@@ -119,7 +152,8 @@ struct engine {
     struct idem *idems;
     size_t n_idems;
     struct cache_entry *cache;
-    struct store_ids ids; /* largest used */
+    struct comparison *comparisons; /* live ones */
+    struct store_ids ids;           /* largest used */
     char boot_id[BOOT_ID_LEN];
     char host[256];
     char *url;
@@ -196,7 +230,52 @@ void uses_free(struct uses *u);
 /* A build has ended: who waits for it learns where it is. */
 void uses_finished(struct engine *e, const struct job *builder);
 
+/* trials.c */
+/* The live comparison that this job measures, or NULL. */
+struct trial *trial_of(struct engine *e, const struct job *j);
+/* Is the job one of a live comparison's prepared sides? Its folder stays then. */
+bool trial_needs(struct engine *e, const struct job *j);
+/* Is the build at `path` one that a live comparison measures? *ret_id = which. */
+bool trial_pins(struct engine *e, const char *path, int64_t *ret_id);
+void trial_job_finished(struct engine *e, const struct job *j);
+void trial_finish(struct engine *e, struct trial *t, enum comparison_state to, const char *reason);
+/* Row and live event. */
+void trial_touched(struct engine *e, struct trial *t);
+void trial_loaded(struct engine *e, struct comparison *c, const struct measurement *m, size_t n);
+void trials_drop_all(struct engine *e);
+/* Its plan as kept: rounds, goal, seed, prepared sides. */
+bool trial_plan_read(const char *text, struct trial_plan *plan, struct trial_goal *goal,
+                     struct trial_prepared side[SIDE_COUNT]);
+void trial_prepared_done(struct trial_prepared *p);
+void trial_let_go(struct engine *e, struct trial *t); /* of the lease that is held */
+
+/* trial_run.c */
+/* The scheduler would start its measuring job: true when nothing is to be started. */
+bool trial_start(struct engine *e, struct job *j);
+/* The job's attempt is being begun, under a new lease or (goes_on) the old one. */
+void trial_began(struct engine *e, struct job *j, bool goes_on);
+/* The lease stays for the next process. */
+bool trial_keeps(struct engine *e, const struct run *r, enum exec_outcome outcome);
+/* What run_end would do for another job: the next process, the verdict, or the end. */
+void trial_settle(struct engine *e, struct trial *t, struct run *r, enum exec_outcome outcome,
+                  struct attempt *a, const struct collected *c);
+void trial_judge_now(struct engine *e, int64_t id); /* EFFECT_JUDGE */
+/* trials.c: its goal has changed */
+void trial_replan(struct trial *t);
+
+/* trial_case.c */
+bool comparison_view_wants_look(const struct comparison_view *v);
+bool comparison_view_wants_confirm(const struct comparison_view *v);
+/* Verdict, exit code and rows into the comparison that is about to finish. */
+void comparison_view_conclude(const struct comparison_view *v, struct comparison *c);
+/* What identical code did, of an aa comparison. */
+void comparison_view_put_aa(const struct comparison_view *v, struct store_batch *b);
+/* The slot that runs now. */
+const struct trial_taken *trial_slot_of(const struct trial *t);
+
 /* run.c */
+/* The next process of a measuring job, under the lease that t holds. */
+void run_go_on(struct engine *e, struct job *j, struct trial *t);
 void run_decide(struct engine *e); /* ask the scheduler and apply */
 /* Its build is in the cache: go past the cached steps, holding nothing. */
 void run_pass_cached(struct engine *e, struct job *j);
@@ -321,12 +400,17 @@ void cards_lease_of(struct engine *e, int64_t job, struct sched_lease *lease);
 void cards_drained_loaded(struct engine *e, const char *uuid, const char *note);
 /* A run has its lease: remember which cards that means. */
 void cards_taken(struct engine *e, struct run *r);
+/* It has the names of its cards: the attempt shows them. */
+void cards_named(struct run *r);
 /* Ask for evidence that its cards are free; then run_go or run_give_back. false = it has no cards.
  */
 bool cards_check(struct engine *e, struct run *r);
 void cards_check_drop(struct engine *e, struct run *r);
 void cards_record(struct engine *e, struct run *r);
-void cards_ended(struct engine *e, struct run *r);
+/* keeps: its cards stay leased for the next process. */
+void cards_ended(struct engine *e, struct run *r, bool keeps);
+/* Cards whose lease ended must show that they are clean. */
+void cards_settle(struct engine *e, int64_t job, char *const *uuids, size_t n);
 void cards_run_free(struct run *r);
 /* Has the probe said which cards there are (or that there are none)? */
 bool cards_are_known(const struct engine *e);

@@ -1,6 +1,6 @@
 /* What a job is started with: its folders, argv and environment. A recipe's step gets a clean
  * environment; a command or script gets what its client sent over the same base. */
-#include "engine/internal.h"
+#include "engine/launch.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -17,16 +17,6 @@
 #include "engine/profile.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
-
-struct launch {
-    struct job_spec spec;
-    char **env; /* owned, NULL-terminated */
-    size_t n_env, cap_env;
-    const char *argv[4];
-    const char **wrapped; /* argv behind a profiler's; NULL = none */
-    char *owned[8];       /* strings behind argv and cwd */
-    size_t n_owned;
-};
 
 static const char *own(struct launch *l, char *text)
 {
@@ -52,8 +42,9 @@ void launch_free(struct launch *l)
 /* Attempts share folders of 1,000, so that no folder grows without end. */
 char *attempt_dir(struct engine *e, const struct job *j, int32_t number)
 {
-    return mem_printf("%s/attempts/%lld/%lld-%d", e->config.state_dir, (long long)(j->id / 1000),
-                      (long long)j->id, (int)number);
+    /* A measuring job's folders have names of equal length: a longer path moves the stack. */
+    return mem_printf("%s/attempts/%lld/%lld-%0*d", e->config.state_dir, (long long)(j->id / 1000),
+                      (long long)j->id, trial_of(e, j) ? 5 : 1, (int)number);
 }
 
 char *job_dir(struct engine *e, int64_t job_id)
@@ -92,7 +83,7 @@ static size_t key_len(const char *pair)
     return (size_t)(strchrnul(pair, '=') - pair);
 }
 
-static void put_pair(struct launch *l, char *pair)
+void launch_put_pair(struct launch *l, char *pair)
 {
     size_t len = key_len(pair);
     for (size_t i = 0; i < l->n_env; i++)
@@ -109,24 +100,24 @@ static void put_pair(struct launch *l, char *pair)
     l->env[l->n_env] = NULL;
 }
 
-static void put(struct launch *l, const char *key, const char *value)
+void launch_put(struct launch *l, const char *key, const char *value)
 {
-    put_pair(l, mem_printf("%s=%s", key, value));
+    launch_put_pair(l, mem_printf("%s=%s", key, value));
 }
 
 static void put_int(struct launch *l, const char *key, int64_t value)
 {
-    put_pair(l, mem_printf("%s=%lld", key, (long long)value));
+    launch_put_pair(l, mem_printf("%s=%lld", key, (long long)value));
 }
 
 static void put_base(struct launch *l)
 {
     const char *home = getenv("HOME"), *user = getenv("USER"), *tmp = getenv("TMPDIR");
-    put(l, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    put(l, "LANG", "C.UTF-8");
-    put(l, "HOME", home ? home : "/");
-    put(l, "USER", user ? user : "root");
-    put(l, "TMPDIR", tmp ? tmp : "/tmp");
+    launch_put(l, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    launch_put(l, "LANG", "C.UTF-8");
+    launch_put(l, "HOME", home ? home : "/");
+    launch_put(l, "USER", user ? user : "root");
+    launch_put(l, "TMPDIR", tmp ? tmp : "/tmp");
 }
 
 static void put_gpus(struct launch *l, const struct run *r)
@@ -135,9 +126,9 @@ static void put_gpus(struct launch *l, const struct run *r)
     for (size_t i = 0; i < r->n_uuids; i++)
         str_addf(&uuids, "%s%s", i ? "," : "", r->uuids[i]);
     /* An empty list hides every card from a job that leased none. */
-    put(l, "CUDA_VISIBLE_DEVICES", uuids.p ? uuids.p : "");
-    put(l, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-    put(l, "CAIL_GPU_UUIDS", uuids.p ? uuids.p : "");
+    launch_put(l, "CUDA_VISIBLE_DEVICES", uuids.p ? uuids.p : "");
+    launch_put(l, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+    launch_put(l, "CAIL_GPU_UUIDS", uuids.p ? uuids.p : "");
 }
 
 static void put_job(struct engine *e, struct launch *l, const struct job *j, const struct run *r,
@@ -146,11 +137,11 @@ static void put_job(struct engine *e, struct launch *l, const struct job *j, con
     const struct attempt *a = j->attempt;
     put_int(l, "CAIL_JOB_ID", j->id);
     put_int(l, "CAIL_ATTEMPT", a->number);
-    put(l, "CAIL_ATTEMPT_DIR", a->dir);
-    put_pair(l, mem_printf("CAIL_ARTIFACTS=%s/artifacts", a->dir));
-    put_pair(l, mem_printf("CAIL_RESULTS=%s/results", a->dir));
-    put(l, "CAIL_BUILD_ROOT", build_root);
-    put(l, "CAIL_URL", e->url ? e->url : "");
+    launch_put(l, "CAIL_ATTEMPT_DIR", a->dir);
+    launch_put_pair(l, mem_printf("CAIL_ARTIFACTS=%s/artifacts", a->dir));
+    launch_put_pair(l, mem_printf("CAIL_RESULTS=%s/results", a->dir));
+    launch_put(l, "CAIL_BUILD_ROOT", build_root);
+    launch_put(l, "CAIL_URL", e->url ? e->url : "");
     put_int(l, "CAIL_CPUS", a->granted_cpus);
     put_gpus(l, r);
 }
@@ -167,12 +158,12 @@ static char *requires_text(const struct recipe *r)
 }
 
 /* "setup-llvm" -> CAIL_USE_SETUP_LLVM=<folder of its build> */
-static void put_use(struct launch *l, const char *recipe, const char *dir)
+void launch_put_use(struct launch *l, const char *recipe, const char *dir)
 {
     char *pair = mem_printf("CAIL_USE_%s=%s", recipe, dir);
     for (char *c = pair + sizeof "CAIL_USE_" - 1; *c && *c != '='; c++)
         *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c == '-' ? '_' : *c);
-    put_pair(l, pair);
+    launch_put_pair(l, pair);
 }
 
 static int put_uses(struct launch *l, struct cail_err *err)
@@ -184,7 +175,7 @@ static int put_uses(struct launch *l, struct cail_err *err)
                            "the build of \"%s\" that it uses (job %lld) is no longer there: submit "
                            "it again",
                            l->spec.uses[i].recipe, (long long)l->spec.uses[i].job);
-        put_use(l, l->spec.uses[i].recipe, dir);
+        launch_put_use(l, l->spec.uses[i].recipe, dir);
     }
     return 0;
 }
@@ -195,33 +186,33 @@ static void put_recipe(struct engine *e, struct launch *l, const struct job *j,
     CLEANUP(mem_freep) char *dir = job_dir(e, j->id);
     CLEANUP(mem_freep) char *requires = requires_text(r);
     CLEANUP(mem_freep) char *build = cache_dir(e, j);
-    put(l, "CAIL_RECIPE", r->name);
-    put(l, "CAIL_RECIPE_DIR", r->dir);
-    put(l, "CAIL_RECIPES", e->config.recipes_dir);
-    put_pair(l, mem_printf("CAIL_LIB=%s/lib", e->config.recipes_dir));
-    put(l, "CAIL_TOOLS", e->config.tools_dir ? e->config.tools_dir : "");
-    put(l, "CAIL_STEP", r->step[j->step].name);
-    put(l, "CAIL_JOB_DIR", dir);
-    put(l, "CAIL_REQUIRES", requires);
+    launch_put(l, "CAIL_RECIPE", r->name);
+    launch_put(l, "CAIL_RECIPE_DIR", r->dir);
+    launch_put(l, "CAIL_RECIPES", e->config.recipes_dir);
+    launch_put_pair(l, mem_printf("CAIL_LIB=%s/lib", e->config.recipes_dir));
+    launch_put(l, "CAIL_TOOLS", e->config.tools_dir ? e->config.tools_dir : "");
+    launch_put(l, "CAIL_STEP", r->step[j->step].name);
+    launch_put(l, "CAIL_JOB_DIR", dir);
+    launch_put(l, "CAIL_REQUIRES", requires);
     put_int(l, "CAIL_DISK_MIB", r->disk_mib);
     if (build) /* also for a step behind a cached one, which may have been skipped */
-        put(l, "CAIL_BUILD_DIR", build);
+        launch_put(l, "CAIL_BUILD_DIR", build);
     for (size_t i = 0; i < e->config.n_upstreams; i++) {
         char key[128];
         snprintf(key, sizeof key, "CAIL_UPSTREAM_%s_URL", e->config.upstreams[i].name);
         for (char *c = key; *c; c++)
             *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c == '-' ? '_' : *c);
-        put(l, key, e->config.upstreams[i].url);
+        launch_put(l, key, e->config.upstreams[i].url);
     }
     for (char **name = r->env_pass; name && *name; name++)
         if (getenv(*name))
-            put(l, *name, getenv(*name));
+            launch_put(l, *name, getenv(*name));
     char **params = recipe_env(l->spec.params);
     for (char **p = params; *p; p++)
-        put_pair(l, mem_strdup(*p));
+        launch_put_pair(l, mem_strdup(*p));
     recipe_env_free(params);
     if (l->spec.worktree)
-        put(l, "CAIL_SOURCE_WORKTREE", l->spec.worktree);
+        launch_put(l, "CAIL_SOURCE_WORKTREE", l->spec.worktree);
 }
 
 /* The attempt's own folder; the one above it is made for the first of a thousand jobs. */
@@ -329,29 +320,69 @@ static int wrap_argv(struct engine *e, struct launch *l, const struct job *j,
     return rc;
 }
 
+/* argv and environment, of one side where j measures a comparison. */
+static int fill(struct engine *e, struct job *j, struct launch *l, const struct trial *t,
+                enum side side, struct exec_spec *spec, struct cail_err *err)
+{
+    int rc = job_spec_read(j->spec, &l->spec, err);
+    if (rc)
+        return rc;
+    const char *root =
+        own(l, mem_strdup(l->spec.build_root ? l->spec.build_root : e->config.build_root));
+    put_base(l);
+    for (char **pair = l->spec.env; *pair; pair++)
+        launch_put_pair(l, mem_strdup(*pair));
+    put_job(e, l, j, run_find(e, j->attempt->id), root);
+    rc = pick_argv(e, l, j, spec, err);
+    if (rc || !t)
+        return rc;
+    launch_side(e, l, j, t, side);
+    if (t->rq.side[side].argv)
+        spec->argv = (const char *const *)t->rq.side[side].argv;
+    return 0;
+}
+
+/* Both sides' stacks begin at the same place: the shorter one is filled up. */
+static int pad(struct engine *e, struct job *j, struct launch *l, const struct trial *t,
+               enum side side, const struct exec_spec *spec, struct cail_err *err)
+{
+    struct launch *other = mem_zalloc(sizeof *other);
+    struct exec_spec other_spec = {0};
+    enum side o = side == SIDE_BASE ? SIDE_HEAD : SIDE_BASE;
+    int rc = fill(e, j, other, t, o, &other_spec, err);
+    if (!rc) {
+        size_t own_bytes = launch_stack_bytes(l, spec->argv);
+        size_t bytes = launch_stack_bytes(other, other_spec.argv);
+        CLEANUP(str_done) struct str x = STR_INIT;
+        int digits = snprintf(NULL, 0, "%d", (int)j->attempt->number);
+        size_t more = (bytes > own_bytes ? bytes - own_bytes : 0) + (size_t)(5 - digits);
+        for (size_t i = 0; i < more; i++)
+            str_addc(&x, 'x');
+        launch_put(l, "CAIL_PAD", x.p ? x.p : "");
+    }
+    launch_free(other);
+    return rc;
+}
+
 int launch_prepare(struct engine *e, struct job *j, struct launch **ret, struct exec_spec *spec,
                    struct cail_err *err)
 {
     struct launch *l = *ret = mem_zalloc(sizeof *l);
     struct attempt *a = j->attempt;
-    struct run *r = run_find(e, a->id);
+    const struct trial *t = trial_of(e, j);
+    enum side side = t ? trial_slot_of(t)->side : SIDE_BASE;
     memset(spec, 0, sizeof *spec);
-    int rc = job_spec_read(j->spec, &l->spec, err);
-    if (rc)
-        return rc;
-    char *build_root = mem_strdup(l->spec.build_root ? l->spec.build_root : e->config.build_root);
-    own(l, build_root);
-    rc = make_folders(e, j, build_root, err);
-    if (rc)
-        return rc;
-    put_base(l);
-    for (char **pair = l->spec.env; *pair; pair++)
-        put_pair(l, mem_strdup(*pair));
-    put_job(e, l, j, r, build_root);
+    CLEANUP(mem_freep) char *build_root = launch_build_root(e, j);
+    int rc = make_folders(e, j, build_root, err);
     spec->wall_ms = j->timeout_s * 1000;
-    rc = pick_argv(e, l, j, spec, err);
+    if (!rc)
+        rc = fill(e, j, l, t, side, spec, err);
     if (!rc)
         rc = wrap_argv(e, l, j, spec, err);
+    if (!rc && t)
+        rc = pad(e, j, l, t, side, spec, err);
+    if (!rc && t)
+        rc = launch_side_links(e, j, t, side, err);
     spec->attempt_id = a->id;
     spec->token = a->token;
     spec->boot_id = a->boot_id;

@@ -105,6 +105,11 @@ static void load_topic(void *arg, struct topic *t)
         topic_free(t);
 }
 
+static void load_comparison(void *arg, struct comparison *c, const struct measurement *m, size_t n)
+{
+    trial_loaded(arg, c, m, n);
+}
+
 /* --- states of jobs that are only rows, for `after` --- */
 
 struct states {
@@ -213,7 +218,10 @@ static void place_all(struct engine *e, const struct states *s)
     HASH_ITER(hh, e->jobs, j, tmp) {
         if (j->attempt)
             adopt(e, j);
-        else if (j->state == JOB_RUNNING)
+        else if (j->state == JOB_RUNNING && trial_of(e, j)) { /* it was being judged */
+            job_to(e, j, JOB_QUEUED, NULL);
+            sched_add(e->sched, j);
+        } else if (j->state == JOB_RUNNING)
             job_finish(e, j, JOB_LOST, "it was running without an attempt");
         else
             sched_add(e->sched, j);
@@ -255,7 +263,8 @@ int load_all(struct engine *e, struct cail_err *err)
                                   .idem = load_idem,
                                   .pr = load_pr,
                                   .topic = load_topic,
-                                  .setting = load_setting};
+                                  .setting = load_setting,
+                                  .comparison = load_comparison};
     struct exec_events events = {e, ending_started, ending_ended};
     struct states s = {0};
     e->loading = true;
@@ -325,6 +334,7 @@ void load_drop_all(struct engine *e)
         HASH_DEL(e->cache, c);
         cache_entry_free(c);
     }
+    trials_drop_all(e);
     cards_forget(e);
     memset(e->pinned_cpus, 0, sizeof e->pinned_cpus);
     e->n_live = 0;

@@ -111,6 +111,9 @@ static void let_out(struct engine *e, struct effect *f)
     case EFFECT_FORGET:
         forget(e, f->id);
         break;
+    case EFFECT_JUDGE:
+        trial_judge_now(e, f->id);
+        break;
     case EFFECT_REMOVE:
         engine_work(e, remove_work, remove_done, f->text);
         f->text = NULL;

@@ -105,7 +105,9 @@ void run_repin(struct engine *e, const struct attempt *a)
 
 /* --- starting --- */
 
-static void begin_attempt(struct engine *e, struct job *j, const struct sched_lease *lease)
+/* held: the comparison whose lease goes on, NULL = a new one. */
+static void begin_attempt(struct engine *e, struct job *j, const struct sched_lease *lease,
+                          const struct trial *held)
 {
     int64_t now = clock_wall_us();
     struct attempt *a = j->attempt = attempt_new();
@@ -120,12 +122,16 @@ static void begin_attempt(struct engine *e, struct job *j, const struct sched_le
     snprintf(a->boot_id, sizeof a->boot_id, "%s", e->boot_id);
     a->executor = mem_strdup(e->exec_ops->name);
     a->dir = attempt_dir(e, j, a->number);
-    run_pin(e, j, a);
+    if (held)
+        a->cpu_list = mem_strdup(held->cpu_list);
+    else
+        run_pin(e, j, a);
     j->tries_used++;
     j->progress.total = 0;
     if (!j->started_at_us)
         j->started_at_us = now;
     store_put_attempt(pump_batch(e), a, true);
+    trial_began(e, j, held != NULL);
 }
 
 /* The step's build is in the cache: go past the cached steps without holding anything. */
@@ -161,6 +167,21 @@ static void wait_for_builder(struct engine *e, struct job *j, int64_t builder)
     job_announce(e, j);
 }
 
+/* The attempt has its run: leases, state, launch. */
+static void begun(struct engine *e, struct job *j, struct run *run)
+{
+    /* A card alone has one open lease, the store sees to that; of a shared one each has its own. */
+    char kind[16];
+    snprintf(kind, sizeof kind, sched_is_share(j) ? "gpu:%llx" : "gpu",
+             (unsigned long long)run->attempt_id);
+    for (size_t i = 0; i < run->n_uuids; i++)
+        store_put_lease(pump_batch(e), run->attempt_id, kind, run->uuids[i],
+                        j->attempt->created_at_us);
+    e->stats.started++;
+    job_to(e, j, JOB_RUNNING, NULL);
+    pump_effect(e, EFFECT_LAUNCH, j->id, 0);
+}
+
 static void start(struct engine *e, struct job *j, const struct sched_lease *lease)
 {
     const struct recipe *r = j->recipe ? catalogue_find(e->catalogue, j->recipe) : NULL;
@@ -168,6 +189,8 @@ static void start(struct engine *e, struct job *j, const struct sched_lease *lea
         job_finish(e, j, JOB_FAILED, "its recipe is gone or has other steps now");
         return;
     }
+    if (trial_start(e, j))
+        return;
     if (r && r->step[j->step].cached) {
         int64_t builder;
         switch (cache_look(e, j, &builder)) {
@@ -182,19 +205,28 @@ static void start(struct engine *e, struct job *j, const struct sched_lease *lea
             break;
         }
     }
-    begin_attempt(e, j, lease);
+    begin_attempt(e, j, lease, NULL);
     sched_started(e->sched, j, lease, clock_wall_us());
-    struct run *run = run_add(e, j, lease);
-    /* A card alone has one open lease, the store sees to that; of a shared one each has its own. */
-    char kind[16];
-    snprintf(kind, sizeof kind, sched_is_share(j) ? "gpu:%llx" : "gpu",
-             (unsigned long long)run->attempt_id);
-    for (size_t i = 0; i < run->n_uuids; i++)
-        store_put_lease(pump_batch(e), run->attempt_id, kind, run->uuids[i],
-                        j->attempt->created_at_us);
-    e->stats.started++;
-    job_to(e, j, JOB_RUNNING, NULL);
-    pump_effect(e, EFFECT_LAUNCH, j->id, 0);
+    begun(e, j, run_add(e, j, lease));
+}
+
+void run_go_on(struct engine *e, struct job *j, struct trial *t)
+{
+    begin_attempt(e, j, &t->held, t);
+    struct run *run = mem_zalloc(sizeof *run);
+    run->goes_on = true;
+    run->attempt_id = j->attempt->id;
+    run->job = j;
+    run->lease = t->held;
+    run->progress_from = -1;
+    run->uuids = t->uuids;
+    run->n_uuids = t->n_uuids;
+    t->uuids = NULL;
+    t->n_uuids = 0;
+    t->holds = false;
+    HASH_ADD(hh, e->runs, attempt_id, sizeof run->attempt_id, run);
+    cards_named(run);
+    begun(e, j, run);
 }
 
 static void apply(struct engine *e, const struct sched_decision *d)
@@ -269,6 +301,6 @@ void run_launch(struct engine *e, int64_t job_id)
 {
     struct job *j = engine_job(e, job_id);
     struct run *r = j && j->attempt ? run_find(e, j->attempt->id) : NULL;
-    if (r && !r->launched && !r->checking && !cards_check(e, r))
+    if (r && !r->launched && !r->checking && (r->goes_on || !cards_check(e, r)))
         run_go(e, r);
 }

@@ -131,7 +131,7 @@ static void take(struct engine *e, const struct look *l)
     if (!r || r->ended || l->size == l->from)
         return;
     r->log_at = l->size;
-    if (l->has_progress)
+    if (l->has_progress && !trial_of(e, r->job))
         take_progress(r, &l->progress);
     if (l->is_ready && !r->job->ready)
         become_ready(e, r->job);

@@ -1,0 +1,739 @@
+/* A comparison as its rows say: measurements and results become a case, the case a judgement, the
+ * judgement a document. All on the reader thread; nothing here looks at the engine. */
+#include "engine/internal.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/jw.h"
+#include "base/mem.h"
+#include "trial/report.h"
+#include "wire/json.h"
+
+enum { RESULTS_MAX = 2000000 };
+
+struct series_entry { /* series by name */
+    char *key;
+    int32_t index;
+    UT_hash_handle hh;
+};
+
+struct floors { /* A/A effects of one series after the other, as they come from the store */
+    double *effect;
+    size_t n;
+};
+
+struct comparison_view {
+    struct comparison_record rec;
+    struct comparison_request rq;
+    struct trial_plan plan;
+    struct trial_goal goal;
+    struct trial_prepared side[SIDE_COUNT];
+    struct trial_taken *taken;
+    struct job_record measure,
+        prepared[SIDE_COUNT]; /* prepared: of unpaired ones the stored runs */
+    bool has_measure, has[SIDE_COUNT];
+    struct trial_series *series;
+    struct trial_obs *obs;
+    size_t n_series, n_obs;
+    struct series_entry *entries;
+    char **texts; /* owned names of process metrics */
+    size_t n_texts;
+    struct floors *floor; /* by series */
+    struct trial_case c;
+    struct trial_judgement j;
+    char *fingerprint, *environment, *commands;
+};
+
+/* --- series --- */
+
+static bool gates(const struct comparison_view *v, const char *benchmark, const char *metric,
+                  bool by_itself)
+{
+    for (size_t i = 0; i < v->rq.n_metrics; i++) {
+        const char *glob = v->rq.metric[i];
+        CLEANUP(mem_freep) char *both = mem_printf("%s/%s", benchmark, metric);
+        if (fnmatch(glob, metric, 0) == 0 || fnmatch(glob, both, 0) == 0)
+            return true;
+    }
+    return !v->rq.n_metrics && by_itself;
+}
+
+/* A test: what counts is its status. Benchmarks have no tests; there "elapsed" is a time. */
+static bool is_check(const struct comparison_view *v, const char *metric)
+{
+    const struct job *j = v->has_measure ? v->measure.job : v->has[0] ? v->prepared[0].job : NULL;
+    return j && j->kind != KIND_BENCHMARK && strcmp(metric, "elapsed") == 0;
+}
+
+static int32_t series_of(struct comparison_view *v, const struct result *r, bool by_itself)
+{
+    struct series_entry *s;
+    char *key = mem_printf("%s\n%s\n%s\n%s", r->benchmark, r->params, r->metric, r->unit);
+    HASH_FIND_STR(v->entries, key, s);
+    if (s) {
+        free(key);
+        return s->index;
+    }
+    s = mem_zalloc(sizeof *s);
+    s->key = key;
+    s->index = (int32_t)v->n_series;
+    HASH_ADD_KEYPTR(hh, v->entries, s->key, strlen(s->key), s);
+    if ((v->n_series & (v->n_series - 1)) == 0)
+        v->series = mem_grow(v->series, v->n_series ? 2 * v->n_series : 1, sizeof *v->series);
+    v->series[v->n_series++] = (struct trial_series){
+        .benchmark = r->benchmark,
+        .params = r->params,
+        .metric = r->metric,
+        .unit = r->unit,
+        .better = r->better,
+        .kind = r->kind,
+        .is_check = is_check(v, r->metric),
+        .gates = r->better != BETTER_NEUTRAL && gates(v, r->benchmark, r->metric, by_itself),
+        .min_effect = v->rq.min_effect[r->kind],
+        .floor = NAN,
+    };
+    return s->index;
+}
+
+/* --- observations --- */
+
+static void observe(struct comparison_view *v, const struct trial_obs *o)
+{
+    if ((v->n_obs & (v->n_obs - 1)) == 0)
+        v->obs = mem_grow(v->obs, v->n_obs ? 2 * v->n_obs : 1, sizeof *v->obs);
+    v->obs[v->n_obs++] = *o;
+}
+
+/* What cail-run measured of a process, as rows like any other. */
+static const struct {
+    const char *metric, *unit;
+    enum metric_kind kind;
+    bool gates; /* of commands, which have no other figures */
+} process_metrics[] = {
+    {"wall_time", "s", METRIC_TIME, true},     {"cpu_time", "s", METRIC_TIME, false},
+    {"peak_memory", "B", METRIC_COUNT, false}, {"instructions", "instructions", METRIC_COUNT, true},
+    {"cycles", "cycles", METRIC_COUNT, false}, {"branch_misses", "misses", METRIC_COUNT, false},
+};
+
+static double process_value(const struct attempt_end *end, size_t i)
+{
+    const int64_t whole[] = {end->wall_us,       end->user_us + end->system_us,
+                             end->max_rss_bytes, end->instructions,
+                             end->cycles,        end->branch_misses};
+    if (whole[i] < 0)
+        return NAN;
+    return i < 2 ? (double)whole[i] / 1e6 : (double)whole[i];
+}
+
+static void observe_process(struct comparison_view *v, const struct attempt *a,
+                            const struct trial_obs *where)
+{
+    const char *name = v->rq.recipe ? v->rq.recipe : v->rq.name ? v->rq.name : "command";
+    for (size_t i = 0; i < ARRAY_LEN(process_metrics); i++) {
+        double value = process_value(&a->end, i);
+        if (isnan(value))
+            continue; /* no such counter on this machine */
+        struct result r = {.benchmark = (char *)name,
+                           .params = (char *)"{\"of\":\"process\"}",
+                           .metric = (char *)process_metrics[i].metric,
+                           .unit = (char *)process_metrics[i].unit,
+                           .better = BETTER_LOWER,
+                           .kind = process_metrics[i].kind};
+        struct trial_obs o = *where;
+        o.series = series_of(v, &r, !v->rq.recipe && process_metrics[i].gates);
+        o.status = RESULT_OK;
+        o.value = value;
+        o.resolution = i < 2 ? 1e-6 : 1;
+        observe(v, &o);
+    }
+}
+
+static void observe_attempt(struct comparison_view *v, const struct attempt *a,
+                            const struct trial_obs *where)
+{
+    const struct job_record *m = &v->measure;
+    /* Results are in the order of their ids, so those of an attempt stand together. */
+    size_t low = 0, high = m->n_results;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (m->result[mid].attempt_id < a->id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (size_t i = low; i < m->n_results && m->result[i].attempt_id == a->id; i++) {
+        struct trial_obs o = *where;
+        o.series = series_of(v, &m->result[i], true);
+        o.status = m->result[i].status;
+        o.value = m->result[i].value;
+        observe(v, &o);
+    }
+    observe_process(v, a, where);
+}
+
+static const struct attempt *attempt_with(const struct job_record *rec, int64_t id)
+{
+    for (size_t i = 0; i < rec->n_attempts; i++)
+        if (rec->attempt[i]->id == id)
+            return rec->attempt[i];
+    return NULL;
+}
+
+static void observe_half(struct comparison_view *v, size_t i)
+{
+    const struct trial_taken *k = &v->taken[i];
+    const struct attempt *a = attempt_with(&v->measure, k->attempt_id);
+    struct trial_obs where = {.batch = k->batch,
+                              .round = k->round,
+                              .seq = (int32_t)i,
+                              .side = k->side,
+                              .tainted = k->state == MEASUREMENT_TAINTED};
+    if (a && attempt_state_is_terminal(a->state))
+        observe_attempt(v, a, &where);
+}
+
+static void observe_rounds(struct comparison_view *v)
+{
+    size_t n = v->rec.n_measurements, base, head;
+    int32_t last[2] = {-1, -1};
+    for (size_t i = 0; i < n; i++)
+        if (v->taken[i].batch < 2 && v->taken[i].round > last[v->taken[i].batch])
+            last[v->taken[i].batch] = v->taken[i].round;
+    for (int32_t batch = 0; batch < 2; batch++)
+        for (int32_t round = 0; round <= last[batch]; round++)
+            if (trial_pair(v->taken, n, batch, round, &base, &head)) {
+                observe_half(v, base);
+                observe_half(v, head);
+            }
+}
+
+/* Sizes and other exact figures of the builds themselves. */
+static void observe_builds(struct comparison_view *v)
+{
+    for (int side = 0; side < SIDE_COUNT; side++)
+        for (size_t i = 0; v->has[side] && i < v->prepared[side].n_results; i++) {
+            const struct result *r = &v->prepared[side].result[i];
+            if (r->kind != METRIC_EXACT)
+                continue;
+            observe(v, &(struct trial_obs){.series = series_of(v, r, true),
+                                           .side = (enum side)side,
+                                           .status = r->status,
+                                           .value = r->value});
+        }
+}
+
+/* Two stored runs: each sample stands for itself. */
+static void observe_stored(struct comparison_view *v)
+{
+    for (int side = 0; side < SIDE_COUNT; side++)
+        for (size_t i = 0; i < v->prepared[side].n_results; i++) {
+            const struct result *r = &v->prepared[side].result[i];
+            struct trial_obs o = {.series = series_of(v, r, true),
+                                  .side = (enum side)side,
+                                  .status = r->status,
+                                  .tainted = v->prepared[side].job->flags & JOB_FLAG_TAINTED};
+            for (int32_t k = 0; k < r->n_samples; k++) {
+                o.round = o.seq = k;
+                o.value = r->samples[k];
+                observe(v, &o);
+            }
+            if (r->n_samples)
+                continue;
+            o.value = r->value;
+            observe(v, &o);
+        }
+}
+
+/* --- noise floors --- */
+
+static void floor_row(void *arg, const char *benchmark, const char *params, const char *metric,
+                      double effect, bool alarm, int64_t comparison_id)
+{
+    struct comparison_view *v = arg;
+    (void)alarm;
+    if (comparison_id == v->rec.comparison->id)
+        return;
+    for (size_t i = 0; i < v->n_series; i++) {
+        const struct trial_series *s = &v->series[i];
+        if (strcmp(s->benchmark, benchmark) || strcmp(s->params, params) ||
+            strcmp(s->metric, metric))
+            continue;
+        struct floors *f = &v->floor[i];
+        f->effect = mem_grow(f->effect, f->n + 1, sizeof *f->effect);
+        f->effect[f->n++] = effect;
+        return;
+    }
+}
+
+static int read_floors(struct comparison_view *v, struct store_reader *r, struct cail_err *err)
+{
+    v->floor = mem_array(v->n_series, sizeof *v->floor);
+    int rc = v->fingerprint ? store_read_aa(r, v->fingerprint, floor_row, v, err) : 0;
+    for (size_t i = 0; i < v->n_series && !rc; i++)
+        v->series[i].floor = trial_floor(v->floor[i].effect, v->floor[i].n);
+    return rc;
+}
+
+/* --- words --- */
+
+static const struct attempt *last_attempt(const struct comparison_view *v)
+{
+    return v->has_measure && v->measure.n_attempts ? v->measure.attempt[v->measure.n_attempts - 1]
+                                                   : NULL;
+}
+
+/* Plain members of the provenance, a line each. */
+static char *environment_of(const struct attempt *a)
+{
+    static const char *const keys[] = {"host",        "machine",  "cpu_model", "kernel",
+                                       "cpus_online", "governor", "driver",    "cuda"};
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    CLEANUP(str_done) struct str s = STR_INIT;
+    size_t i;
+    json_t *card;
+    if (!a || !a->provenance || json_read(a->provenance, strlen(a->provenance), &v, NULL))
+        return NULL;
+    for (i = 0; i < ARRAY_LEN(keys); i++) {
+        const json_t *m = json_object_get(v, keys[i]);
+        if (json_is_string(m))
+            str_addf(&s, "%s: %s\n", keys[i], json_string_value(m));
+        else if (json_is_integer(m))
+            str_addf(&s, "%s: %lld\n", keys[i], (long long)json_integer_value(m));
+    }
+    json_array_foreach(json_object_get(v, "cards"), i, card) {
+        const char *name = json_string_value(json_object_get(card, "name"));
+        const char *uuid = json_string_value(json_object_get(card, "uuid"));
+        str_addf(&s, "gpu: %s %s\n", name ? name : "?", uuid ? uuid : "");
+    }
+    if (a->cpu_list)
+        str_addf(&s, "cpus: %s\n", a->cpu_list);
+    return s.len ? str_take(&s) : NULL;
+}
+
+static void put_word(struct str *s, const char *word)
+{
+    if (*word && !word[strcspn(word, " \t\n\"'\\$`*?[](){}<>|&;#~!")]) {
+        str_addf(s, " %s", word);
+        return;
+    }
+    str_adds(s, " '");
+    for (; *word; word++)
+        if (*word == '\'')
+            str_adds(s, "'\\''");
+        else
+            str_addc(s, *word);
+    str_addc(s, '\'');
+}
+
+static void put_params(struct str *s, const char *flag, const char *object)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    const char *key;
+    json_t *m;
+    if (!object || json_read(object, strlen(object), &v, NULL))
+        return;
+    json_object_foreach(v, key, m) {
+        CLEANUP(str_done) struct str one = STR_INIT;
+        str_addf(&one, "%s=", key);
+        if (json_is_string(m))
+            str_adds(&one, json_string_value(m));
+        else
+            json_put(&one, m);
+        str_addf(s, " %s", flag);
+        put_word(s, one.p);
+    }
+}
+
+/* What a reader types to do it again. */
+static char *commands_of(const struct comparison_view *v)
+{
+    struct str s = STR_INIT;
+    const struct comparison_request *rq = &v->rq;
+    if (rq->kind == COMPARISON_UNPAIRED) {
+        str_addf(&s, "cail compare --job %lld --job %lld\n", (long long)rq->side[0].job,
+                 (long long)rq->side[1].job);
+        return str_take(&s);
+    }
+    str_adds(&s, rq->kind == COMPARISON_AA ? "cail compare --aa" : "cail compare");
+    for (int i = 0; i < (rq->kind == COMPARISON_AA ? 1 : SIDE_COUNT); i++) {
+        const struct comparison_side *one = &rq->side[i];
+        if (one->ref)
+            put_word(&s, v->side[i].sha ? v->side[i].sha : one->ref);
+        else if (one->bin_dir || one->worktree || one->argv)
+            put_word(&s, one->label);
+    }
+    if (rq->recipe)
+        str_addf(&s, " --recipe %s", rq->recipe);
+    put_params(&s, "-p", rq->params);
+    str_addf(&s, " --rounds %d --seed %llu\n", (int)v->plan.rounds,
+             (unsigned long long)v->plan.seed);
+    for (int i = 0; i < SIDE_COUNT; i++)
+        if (v->has[i] && (i == 0 || v->rec.comparison->head_job != v->rec.comparison->base_job))
+            str_addf(&s, "cail repro %lld   # how %s was built\n",
+                     (long long)v->prepared[i].job->id, side_words[i]);
+    return str_take(&s);
+}
+
+/* --- the whole --- */
+
+static int read_record(struct store_reader *r, int64_t id, struct job_record *ret, bool *ret_has,
+                       struct cail_err *err)
+{
+    if (!id)
+        return 0;
+    int rc = store_read_job(r, id, RESULTS_MAX, ret, err);
+    *ret_has = !rc;
+    return rc;
+}
+
+static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t id,
+                     struct cail_err *err)
+{
+    int rc = store_read_comparison(r, id, &v->rec, err);
+    if (rc)
+        return rc;
+    const struct comparison *c = v->rec.comparison;
+    rc = comparison_request_read(c->spec, strlen(c->spec), &v->rq, err);
+    if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side))
+        rc = err_set(err, E_STORE_UNREADABLE, "the plan of comparison %lld cannot be read",
+                     (long long)id);
+    if (!rc)
+        rc = read_record(r, c->measure_job, &v->measure, &v->has_measure, err);
+    if (!rc)
+        rc = read_record(r, c->base_job, &v->prepared[0], &v->has[0], err);
+    if (!rc)
+        rc = read_record(r, c->head_job, &v->prepared[1], &v->has[1], err);
+    return rc;
+}
+
+static void take_measurements(struct comparison_view *v)
+{
+    const struct measurement *m = v->rec.measurement;
+    v->taken = mem_array(v->rec.n_measurements + 1, sizeof *v->taken);
+    for (size_t i = 0; i < v->rec.n_measurements; i++)
+        v->taken[i] = (struct trial_taken){m[i].batch, m[i].round, m[i].side,
+                                           m[i].state, m[i].lease, m[i].attempt_id};
+}
+
+/* Has the confirming batch begun? Then it decides. */
+static bool has_batch(const struct comparison_view *v, int32_t batch)
+{
+    for (size_t i = 0; i < v->n_obs; i++)
+        if (v->obs[i].batch == batch)
+            return true;
+    return false;
+}
+
+static void judge(struct comparison_view *v)
+{
+    v->c = (struct trial_case){
+        .series = v->series,
+        .n_series = v->n_series,
+        .obs = v->obs,
+        .n_obs = v->n_obs,
+        .alpha = v->plan.looks > 0 ? v->plan.alpha / v->plan.looks : v->plan.alpha,
+        .rounds = v->goal.batch == TRIAL_BATCH_MAIN ? v->goal.rounds : v->plan.rounds,
+        .unpaired = v->rq.kind == COMPARISON_UNPAIRED,
+        .comparable = true,
+        .confirmed_asked =
+            has_batch(v, TRIAL_BATCH_CONFIRM) && v->goal.batch == TRIAL_BATCH_CONFIRM,
+    };
+    trial_judge(&v->c, &v->j);
+    v->j.exit_code = trial_exit_code(&v->j, v->rq.fail_on);
+}
+
+int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_view **ret,
+                         struct cail_err *err)
+{
+    struct comparison_view *v = mem_zalloc(sizeof *v);
+    int rc = read_rows(v, r, id, err);
+    if (!rc) {
+        take_measurements(v);
+        if (v->rq.kind == COMPARISON_UNPAIRED) {
+            observe_stored(v);
+        } else {
+            observe_builds(v);
+            observe_rounds(v);
+        }
+        v->environment = environment_of(last_attempt(v));
+        v->commands = commands_of(v);
+        rc = read_floors(v, r, err);
+    }
+    if (rc) {
+        comparison_view_free(v);
+        return rc;
+    }
+    judge(v);
+    *ret = v;
+    return 0;
+}
+
+void comparison_view_free(struct comparison_view *v)
+{
+    if (!v)
+        return;
+    struct series_entry *s, *tmp;
+    HASH_ITER(hh, v->entries, s, tmp) {
+        HASH_DEL(v->entries, s);
+        free(s->key);
+        free(s);
+    }
+    for (size_t i = 0; v->floor && i < v->n_series; i++)
+        free(v->floor[i].effect);
+    trial_judgement_done(&v->j);
+    comparison_record_done(&v->rec);
+    comparison_request_done(&v->rq);
+    if (v->has_measure)
+        job_record_done(&v->measure);
+    for (int i = 0; i < SIDE_COUNT; i++) {
+        if (v->has[i])
+            job_record_done(&v->prepared[i]);
+        trial_prepared_done(&v->side[i]);
+    }
+    free(v->floor);
+    free(v->series);
+    free(v->obs);
+    free(v->taken);
+    free(v->fingerprint);
+    free(v->environment);
+    free(v->commands);
+    free(v);
+}
+
+const struct comparison *comparison_view_row(const struct comparison_view *v)
+{
+    return v->rec.comparison;
+}
+
+bool comparison_view_wants_look(const struct comparison_view *v)
+{
+    return v->j.wants_look;
+}
+
+bool comparison_view_wants_confirm(const struct comparison_view *v)
+{
+    return v->j.wants_confirm;
+}
+
+/* --- documents --- */
+
+static void make_report(const struct comparison_view *v, const char *url, struct trial_report *ret)
+{
+    const struct comparison *c = v->rec.comparison;
+    *ret = (struct trial_report){.id = c->id,
+                                 .measure_job = c->measure_job,
+                                 .name = c->name,
+                                 .recipe = c->recipe,
+                                 .params = v->rq.params,
+                                 .kind = comparison_kind_words[c->kind],
+                                 .plan = &v->plan,
+                                 .c = &v->c,
+                                 .j = &v->j,
+                                 .pr = c->pr,
+                                 .url = url,
+                                 .fingerprint = v->fingerprint,
+                                 .environment = v->environment,
+                                 .commands = v->commands,
+                                 .reason = c->reason};
+    for (int i = 0; i < SIDE_COUNT; i++)
+        ret->side[i] = (struct trial_side_words){.label = v->rq.side[i].label,
+                                                 .sha = v->side[i].sha,
+                                                 .params = v->rq.side[i].params,
+                                                 .job = i ? c->head_job : c->base_job};
+}
+
+void comparison_view_conclude(const struct comparison_view *v, struct comparison *c)
+{
+    struct trial_report rep;
+    struct str s = STR_INIT;
+    make_report(v, NULL, &rep);
+    str_addc(&s, '{');
+    trial_report_json(&rep, &s);
+    str_addc(&s, '}');
+    free(c->judged);
+    c->judged = str_take(&s);
+    c->verdict = (int)v->j.verdict;
+    c->exit_code = v->j.exit_code;
+}
+
+void comparison_view_put_aa(const struct comparison_view *v, struct store_batch *b)
+{
+    const struct comparison *c = v->rec.comparison;
+    if (c->kind != COMPARISON_AA || !v->fingerprint)
+        return;
+    for (size_t i = 0; i < v->j.n_rows; i++) {
+        const struct trial_row *row = &v->j.row[i];
+        const struct trial_series *s = &v->series[row->series];
+        bool alarm = row->verdict == VERDICT_REGRESSION || row->verdict == VERDICT_IMPROVEMENT;
+        if (isfinite(row->effect) && row->effect > 0)
+            store_put_aa(b, c->id, s->benchmark, s->params, s->metric, v->fingerprint,
+                         log(row->effect), alarm, clock_wall_us());
+    }
+}
+
+static void side_doc(struct jw *w, const struct comparison *c, const struct comparison_side *s,
+                     const struct trial_prepared *p, enum side side)
+{
+    int64_t job = side == SIDE_BASE ? c->base_job : c->head_job;
+    jw_key(w, side_words[side]);
+    jw_open(w, '{');
+    jw_kstr(w, "label", s->label);
+    jw_kstr(w, "sha", p->sha);
+    jw_key(w, "job");
+    if (job)
+        jw_int(w, job);
+    else
+        jw_null(w);
+    jw_key(w, "params");
+    jw_raw(w, p->params ? p->params : "null", strlen(p->params ? p->params : "null"));
+    jw_close(w, '}');
+}
+
+static void id_or_null(struct jw *w, const char *key, int64_t id)
+{
+    jw_key(w, key);
+    if (id)
+        jw_int(w, id);
+    else
+        jw_null(w);
+}
+
+/* The members without verdict and rows, braces left to the caller. */
+static void summary(struct jw *w, const struct comparison *c, const struct comparison_request *rq,
+                    const struct trial_plan *plan, const struct trial_prepared side[SIDE_COUNT])
+{
+    jw_kint(w, "id", c->id);
+    jw_kstr(w, "state", comparison_state_words[c->state]);
+    jw_kstr(w, "kind", comparison_kind_words[c->kind]);
+    jw_kstr(w, "name", c->name);
+    jw_kstr(w, "recipe", c->recipe);
+    for (int i = 0; i < SIDE_COUNT; i++)
+        side_doc(w, c, &rq->side[i], &side[i], (enum side)i);
+    jw_key(w, "jobs");
+    jw_open(w, '{');
+    id_or_null(w, "base", c->base_job);
+    id_or_null(w, "head", c->head_job);
+    id_or_null(w, "measure", c->measure_job);
+    jw_close(w, '}');
+    jw_kint(w, "rounds", plan->rounds);
+    jw_kint(w, "looks", plan->looks);
+    jw_kreal(w, "alpha", plan->alpha);
+    jw_kint(w, "seed", (int64_t)plan->seed);
+    jw_kstr(w, "reason", c->reason);
+    jw_kstr(w, "pr", c->pr);
+    jw_kstr(w, "user", c->user);
+    jw_ktime(w, "created_at", c->created_at_us);
+    jw_ktime(w, "finished_at", c->finished_at_us);
+    CLEANUP(mem_freep) char *report = mem_printf("/comparisons/%lld/report", (long long)c->id);
+    jw_kstr(w, "report_url", report);
+}
+
+void comparison_summary(struct jw *w, const struct comparison *c)
+{
+    struct comparison_request rq;
+    struct trial_plan plan;
+    struct trial_goal goal;
+    struct trial_prepared side[SIDE_COUNT] = {0};
+    struct cail_err err;
+    if (comparison_request_read(c->spec, strlen(c->spec), &rq, &err))
+        return;
+    if (!trial_plan_read(c->plan, &plan, &goal, side))
+        memset(&plan, 0, sizeof plan);
+    jw_open(w, '{');
+    summary(w, c, &rq, &plan, side);
+    jw_kstr(w, "verdict", c->verdict < 0 ? NULL : verdict_words[c->verdict]);
+    jw_key(w, "exit_code");
+    if (c->exit_code < 0)
+        jw_null(w);
+    else
+        jw_int(w, c->exit_code);
+    jw_close(w, '}');
+    comparison_request_done(&rq);
+    for (int i = 0; i < SIDE_COUNT; i++)
+        trial_prepared_done(&side[i]);
+}
+
+/* Seconds that are left, by the mean of the processes so far. -1 = unknown. */
+static int64_t eta_s(const struct comparison_view *v, int32_t done, int32_t total)
+{
+    int64_t sum = 0, n = 0;
+    for (size_t i = 0; v->has_measure && i < v->measure.n_attempts; i++) {
+        const struct attempt *a = v->measure.attempt[i];
+        if (!a->ended_at_us)
+            continue;
+        sum += a->ended_at_us - a->created_at_us;
+        n++;
+    }
+    return n ? sum / n * (total - done) / 1000000 : -1;
+}
+
+static void progress_of(struct jw *w, const struct comparison_view *v)
+{
+    int32_t done = 0, total = 0;
+    char text[160] = "";
+    const struct comparison *c = v->rec.comparison;
+    jw_key(w, "progress");
+    if (c->kind == COMPARISON_UNPAIRED || comparison_state_is_terminal(c->state)) {
+        jw_null(w);
+        return;
+    }
+    trial_progress(&v->plan, &v->goal, v->taken, v->rec.n_measurements, &done, &total, text,
+                   sizeof text);
+    jw_open(w, '{');
+    jw_kint(w, "done", done);
+    jw_kint(w, "total", total);
+    jw_kint(w, "round", v->rec.n_measurements ? v->taken[v->rec.n_measurements - 1].round + 1 : 0);
+    jw_kint(w, "rounds", v->goal.rounds);
+    jw_kint(w, "eta_s", eta_s(v, done, total));
+    jw_kstr(w, "text", text);
+    jw_close(w, '}');
+}
+
+static void put_json(const struct comparison_view *v, struct str *out)
+{
+    const struct comparison *c = v->rec.comparison;
+    struct trial_report rep;
+    struct jw w = JW(out);
+    jw_open(&w, '{');
+    summary(&w, c, &v->rq, &v->plan, v->side);
+    progress_of(&w, v);
+    jw_kstr(&w, "fingerprint", v->fingerprint);
+    jw_kstr(&w, "environment", v->environment);
+    jw_kstr(&w, "commands", v->commands);
+    jw_kbool(&w, "provisional", !comparison_state_is_terminal(c->state));
+    str_addc(out, ',');
+    if (c->judged) { /* what was said at the end stays said */
+        str_add(out, c->judged + 1, strlen(c->judged) - 2);
+    } else {
+        make_report(v, NULL, &rep);
+        trial_report_json(&rep, out);
+    }
+    str_adds(out, "}\n");
+}
+
+void comparison_view_put(const struct comparison_view *v, enum comparison_format format,
+                         const char *url, struct str *out)
+{
+    struct trial_report rep;
+    make_report(v, url, &rep);
+    switch (format) {
+    case COMPARISON_JSON:
+        put_json(v, out);
+        break;
+    case COMPARISON_MARKDOWN:
+        trial_report_markdown(&rep, out);
+        break;
+    case COMPARISON_JUNIT:
+        trial_report_junit(&rep, out);
+        break;
+    case COMPARISON_GITHUB:
+        trial_report_github(&rep, out);
+        break;
+    }
+}
