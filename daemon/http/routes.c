@@ -4,6 +4,7 @@
 
 #include "http/api.h"
 #include "http/api_series.h"
+#include "wire/comparison_request.h"
 
 enum {
     RESULTS_BODY = 16 << 20, /* result files that CI posts */
@@ -89,6 +90,16 @@ const struct http_route http_routes[] = {
      "Remarks in the history of results"},
     {HTTP_POST, "/annotations", HTTP_OWNER, 0, SMALL, NO_ROWS, api_annotations_post,
      "Remark on a commit or a time"},
+    {HTTP_POST, "/comparisons", HTTP_OWNER, LAZY, COMPARISON_BODY_MAX, load_compared,
+     comparison_loaded_free, api_compare, "Compare base with head"},
+    {HTTP_GET, "/comparisons", HTTP_OWNER, 0, 0, load_comparisons, comparisons_loaded_free,
+     api_comparisons, "Comparisons, newest first"},
+    {HTTP_GET, "/comparisons/{id}", HTTP_OWNER, LAZY, 0, load_comparison, comparison_loaded_free,
+     api_comparison, "One comparison with its rows"},
+    {HTTP_GET, "/comparisons/{id}/report", HTTP_OWNER, LAZY, 0, load_comparison,
+     comparison_loaded_free, api_comparison_report, "A comparison as a write-up"},
+    {HTTP_POST, "/comparisons/{id}/cancel", HTTP_OWNER, ACTION, SMALL, load_comparison,
+     comparison_loaded_free, api_comparison_cancel, "Stop a comparison"},
 
     {HTTP_GET, "/queue", HTTP_OWNER, 0, 0, NO_ROWS, api_queue, "What runs and what waits"},
     {HTTP_POST, "/queue/pause", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, NO_ROWS, api_queue_pause,
@@ -113,8 +124,7 @@ const struct http_route http_routes[] = {
      "Branches on their way to an upstream"},
     {HTTP_POST, "/topics", HTTP_OWNER, 0, SMALL, NO_ROWS, api_topics_post,
      "Make a topic known, or say how it stands"},
-    {HTTP_POST, "/prs", HTTP_OWNER, 0, SMALL, NO_ROWS, api_prs_post,
-     "Make a pull request known"},
+    {HTTP_POST, "/prs", HTTP_OWNER, 0, SMALL, NO_ROWS, api_prs_post, "Make a pull request known"},
     {HTTP_GET, "/prs", HTTP_OWNER, 0, 0, NO_ROWS, api_prs, "Pull requests, newest first"},
     {HTTP_GET, "/prs/{id}", HTTP_OWNER, LAZY, 0, load_pr, pr_loaded_free, api_pr,
      "One pull request and what was run for it"},
