@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "http/api.h"
 #include "http/api_body.h"
+#include "http/api_lab.h"
 #include "wire/comparison_request.h"
 
 /* --- one --- */

@@ -186,7 +186,9 @@ def test_schemas_are_json_schemas():
     ("AfterWhen", "AFTER_WHENS"), ("Exclusive", "EXCLUSIVES"), ("EndCause", "END_CAUSES"),
     ("RetryCause", "RETRY_CAUSES"), ("Better", "BETTERS"), ("MetricKind", "METRIC_KINDS"),
     ("ResultStatus", "RESULT_STATUSES"), ("ParamType", "PARAM_TYPES"),
-    ("CacheState", "CACHE_STATES"), ("PrState", "PR_STATES"), ("ErrorCode", "ERRORS")])
+    ("ComparisonState", "COMPARISON_STATES"), ("ComparisonKind", "COMPARISON_KINDS"),
+    ("Side", "SIDES"), ("MeasurementState", "MEASUREMENT_STATES"), ("Verdict", "VERDICTS"),
+    ("CheckVerdict", "CHECK_VERDICTS"), ("CacheState", "CACHE_STATES"), ("PrState", "PR_STATES"), ("ErrorCode", "ERRORS")])
 def test_words(name, words):
     assert DOC["components"]["schemas"][name]["enum"] == enums()[words]
 
