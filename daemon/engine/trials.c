@@ -298,6 +298,16 @@ static int submit_jobs(struct engine *e, struct trial *t, int n_prepare, uid_t u
     return 0;
 }
 
+/* The request as it is kept: the store holds nothing but one object. It was read before. */
+static char *compact(const char *body, size_t len)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    struct str s = STR_INIT;
+    BUG_ON(json_read(body, len, &v, NULL));
+    json_put(&s, v);
+    return str_take(&s);
+}
+
 static void fill(struct engine *e, struct comparison *c, const struct trial *t, const char *body,
                  size_t len, uid_t uid)
 {
@@ -308,7 +318,7 @@ static void fill(struct engine *e, struct comparison *c, const struct trial *t, 
     c->name = rq->name ? mem_strdup(rq->name)
                        : mem_printf("%s: %.80s against %.80s", rq->recipe ? rq->recipe : "commands",
                                     rq->side[0].label, rq->side[1].label);
-    c->spec = mem_strndup(body, len);
+    c->spec = compact(body, len);
     c->uid = uid;
     c->user = j ? mem_strdup(j->user) : mem_printf("%u", (unsigned)uid);
     c->pr = mem_strdup(rq->pr);
