@@ -48,6 +48,7 @@ struct comparison_view {
     struct trial_case c;
     struct trial_judgement j;
     char *fingerprint, *environment, *commands;
+    char *failed; /* a side whose processes fail again and again, in words; NULL = none */
 };
 
 /* --- series --- */
@@ -114,7 +115,7 @@ static void observe(struct comparison_view *v, const struct trial_obs *o)
 static const struct {
     const char *metric, *unit;
     enum metric_kind kind;
-    bool gates; /* of commands, which have no other figures */
+    bool gates; /* of commands that print no figures of their own */
 } process_metrics[] = {
     {"wall_time", "s", METRIC_TIME, true},     {"cpu_time", "s", METRIC_TIME, false},
     {"peak_memory", "B", METRIC_COUNT, false}, {"instructions", "instructions", METRIC_COUNT, true},
@@ -146,7 +147,8 @@ static void observe_process(struct comparison_view *v, const struct attempt *a,
                            .better = BETTER_LOWER,
                            .kind = process_metrics[i].kind};
         struct trial_obs o = *where;
-        o.series = series_of(v, &r, !v->rq.recipe && process_metrics[i].gates);
+        bool alone = !v->rq.recipe && !v->measure.n_results;
+        o.series = series_of(v, &r, alone && process_metrics[i].gates);
         o.status = RESULT_OK;
         o.value = value;
         o.resolution = i < 2 ? 1e-6 : 1;
@@ -331,6 +333,18 @@ static void put_word(struct str *s, const char *word)
     str_addc(s, '\'');
 }
 
+/* A command that is a shell's is that shell's text. */
+static void put_command(struct str *s, char **argv)
+{
+    CLEANUP(str_done) struct str words = STR_INIT;
+    bool shell = strcmp(argv[0], "/bin/bash") == 0 && argv[1] && strcmp(argv[1], "-c") == 0 &&
+                 argv[2] && !argv[3];
+    str_adds(s, " --command");
+    for (char **a = argv; *a && !shell; a++)
+        put_word(&words, *a);
+    put_word(s, shell ? argv[2] : words.p + 1);
+}
+
 static void put_params(struct str *s, const char *flag, const char *object)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
@@ -365,8 +379,10 @@ static char *commands_of(const struct comparison_view *v)
         const struct comparison_side *one = &rq->side[i];
         if (one->ref)
             put_word(&s, v->side[i].sha ? v->side[i].sha : one->ref);
-        else if (one->bin_dir || one->worktree || one->argv)
-            put_word(&s, one->label);
+        else if (one->bin_dir || one->worktree)
+            put_word(&s, one->bin_dir ? one->bin_dir : one->worktree);
+        else if (one->argv)
+            put_command(&s, one->argv);
     }
     if (rq->recipe)
         str_addf(&s, " --recipe %s", rq->recipe);
@@ -446,6 +462,26 @@ static void judge(struct comparison_view *v)
     };
     trial_judge(&v->c, &v->j);
     v->j.exit_code = trial_exit_code(&v->j, v->rq.fail_on);
+    if (!v->failed)
+        return;
+    v->j.verdict = VERDICT_FAILED;
+    v->j.exit_code = 3;
+    v->j.wants_look = v->j.wants_confirm = false;
+}
+
+/* Its measuring ended because one side cannot be measured. */
+static void see_failure(struct comparison_view *v)
+{
+    struct trial_slot slot;
+    size_t n = v->rec.n_measurements;
+    if (!n || v->taken[n - 1].state == MEASUREMENT_RUNNING ||
+        trial_next(&v->plan, &v->goal, v->taken, n, v->taken[n - 1].lease, &slot) != TRIAL_HOPELESS)
+        return;
+    const struct attempt *a = last_attempt(v);
+    v->failed = mem_printf("%s could not be measured: its processes fail; see the log of attempt "
+                           "%d of job %lld",
+                           side_words[slot.side], a ? (int)a->number : 0,
+                           (long long)v->rec.comparison->measure_job);
 }
 
 int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_view **ret,
@@ -461,6 +497,7 @@ int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_v
             observe_builds(v);
             observe_rounds(v);
         }
+        see_failure(v);
         v->environment = environment_of(last_attempt(v));
         v->commands = commands_of(v);
         rc = read_floors(v, r, err);
@@ -503,6 +540,7 @@ void comparison_view_free(struct comparison_view *v)
     free(v->fingerprint);
     free(v->environment);
     free(v->commands);
+    free(v->failed);
     free(v);
 }
 
@@ -540,7 +578,7 @@ static void make_report(const struct comparison_view *v, const char *url, struct
                                  .fingerprint = v->fingerprint,
                                  .environment = v->environment,
                                  .commands = v->commands,
-                                 .reason = c->reason};
+                                 .reason = c->reason ? c->reason : v->failed};
     for (int i = 0; i < SIDE_COUNT; i++)
         ret->side[i] = (struct trial_side_words){.label = v->rq.side[i].label,
                                                  .sha = v->side[i].sha,
@@ -559,6 +597,8 @@ void comparison_view_conclude(const struct comparison_view *v, struct comparison
     free(c->judged);
     c->judged = str_take(&s);
     c->verdict = (int)v->j.verdict;
+    if (v->failed)
+        model_set(&c->reason, v->failed);
     c->exit_code = v->j.exit_code;
 }
 

@@ -4,6 +4,7 @@
  * asks the rows and goes on. */
 #include "engine/internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,18 @@ static enum measurement_state state_of(const struct trial *t, const struct run *
     return r->tainted ? MEASUREMENT_TAINTED : MEASUREMENT_OK;
 }
 
+/* The first process tells how many figures are tested at once: is the plan strong enough for them?
+ * Said before the rounds begin, for 3 % at the noise of a usual machine. */
+static void say_power(struct trial *t, const struct collected *c)
+{
+    char text[240];
+    int32_t n = 0, wanted;
+    for (size_t i = 0; c && i < c->n_results; i++)
+        n += c->result[i].better != BETTER_NEUTRAL && c->result[i].kind != METRIC_EXACT;
+    if (trial_underpowered(&t->plan, n ? n : 1, NAN, log1p(.03), &wanted, text, sizeof text))
+        model_set(&t->c->reason, text);
+}
+
 /* The lease is t's until the next process begins or the comparison ends. */
 static void hold(struct trial *t, struct run *r, const struct attempt *a)
 {
@@ -150,6 +163,8 @@ void trial_settle(struct engine *e, struct trial *t, struct run *r, enum exec_ou
     put_row(e, t, t->n - 1);
     if (keeps)
         hold(t, r, a);
+    if (t->n == 1)
+        say_power(t, c);
     run_drop(e, r);
     if (j->cancel_requested) {
         job_finish(e, j, JOB_CANCELED, "canceled");

@@ -24,6 +24,7 @@ def recipe(lab, name, steps, **more):
         doc["steps"].append({"name": step, "run": f"{step}.sh", **flags})
     doc.update(more)
     (folder / "recipe.json").write_text(json.dumps(doc))
+    until(lambda: lab.get(f"/recipes/{name}").status == 200, "the recipe to be seen")
 
 
 REF = {"ref": {"type": "ref", "description": "what is built", "default": ""}}
@@ -104,6 +105,18 @@ def test_both_sides_get_stacks_and_paths_of_equal_length(lab):
                         "env": {"MORE": "x" * 77}}, rounds=6, confirm=False)
     assert doc["state"] == "finished", doc
     assert len(set(out.read_text().splitlines())) == 1
+
+
+def test_too_few_rounds_are_told_before_they_run(lab):
+    many = sh("for i in $(seq 40); do echo \"::cail metric benchmark=b$i name=t value=1 unit=s better=lower\"; done")
+    with lab.sse("/events") as events:
+        doc = compare(lab, base=many, head=many, rounds=6, confirm=False)
+        seen = [json.loads(e.data) for e in events.events_until(
+            lambda e: e.name == "comparison" and json.loads(e.data)["state"] == "finished")
+            if e.name == "comparison"]
+    told = [s for s in seen if s["reason"]]
+    assert told and told[0]["state"] == "measuring" and "rounds" in told[0]["reason"], told
+    assert doc["verdict"] in ("same", "inconclusive")
 
 
 def test_a_process_is_not_told_which_side_it_is(lab):
@@ -206,8 +219,8 @@ def test_a_daemon_killed_between_processes_goes_on(lab):
     assert end["state"] == "finished" and row(end, "wall_time")["n"] == 40
 
 
-def test_nothing_comes_between_the_rounds(make_lab):
-    lab = make_lab("--set", "jobs.cpus=1")
+def test_nothing_comes_between_the_rounds(labs):
+    lab = labs("--set", "jobs.cpus=1").start()
     log = lab.work / "order"
     slow = sh(f"echo m >> {log}; sleep 0.02")
     doc = compare(lab, wait=False, base=slow, head=slow, rounds=6, confirm=False)
