@@ -6,7 +6,8 @@
  *   uses.c       the builds that recipes use of one another
  *   trials.c     comparisons: made, loaded, ended
  *   trial_run.c  comparisons: from one process to the next
- *   trial_case.c comparisons: rows become verdicts and documents; on the reader thread
+ *   trial_case.c comparisons: rows become verdicts; on the reader thread
+ *   trial_docs.c comparisons: verdicts become documents
  *   run.c        decisions become attempts; launching
  *   launch.c     what a job is started with: argv, environment, folders
  *   launch_side.c  and what one side of a comparison adds

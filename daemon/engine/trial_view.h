@@ -1,0 +1,48 @@
+/* A comparison as its rows say. Private to trial_case.c, which fills it, and trial_docs.c, which
+ * writes it down. */
+#ifndef ENGINE_TRIAL_VIEW_H
+#define ENGINE_TRIAL_VIEW_H
+
+#include "engine/internal.h"
+#include "trial/report.h"
+
+struct series_entry { /* series by name */
+    char *key;
+    int32_t index;
+    UT_hash_handle hh;
+};
+
+struct floors { /* A/A effects of one series after the other, as they come from the store */
+    double *effect;
+    size_t n;
+};
+
+struct comparison_view {
+    struct comparison_record rec;
+    struct comparison_request rq;
+    struct trial_plan plan;
+    struct trial_goal goal;
+    struct trial_prepared side[SIDE_COUNT];
+    struct trial_taken *taken;
+    struct job_record measure,
+        prepared[SIDE_COUNT]; /* prepared: of unpaired ones the stored runs */
+    bool has_measure, has[SIDE_COUNT];
+    struct trial_series *series;
+    struct trial_obs *obs;
+    size_t n_series, n_obs;
+    struct series_entry *entries;
+    char **texts; /* owned names of process metrics */
+    size_t n_texts;
+    struct floors *floor; /* by series */
+    struct trial_case c;
+    struct trial_judgement j;
+    char *fingerprint, *environment, *commands;
+    char *failed; /* a side whose processes fail again and again, in words; NULL = none */
+};
+
+/* Words of it; the caller frees, NULL = nothing is known. */
+char *trial_environment_of(const struct attempt *a);
+char *trial_fingerprint_of(const struct attempt *a);
+char *trial_commands_of(const struct comparison_view *v);
+
+#endif
