@@ -78,6 +78,7 @@ static const struct key {
     {"keep", "cache_gib", NUMBER(cache_gib, 0)},
     {"keep", "attempt_days", NUMBER(keep_days, 0)},
     {"keep", "attempt_gib", NUMBER(keep_gib, 0)},
+    {"keep", "results_days", NUMBER(results_days, 0)},
 };
 
 /* "~/x" and relative paths become absolute; cail-d runs in "/". */
@@ -244,6 +245,7 @@ static void defaults(struct config *c)
     c->jobs_max = JOBS_LIVE_MAX;
     c->cache_gib = 50;
     c->keep_days = 30;
+    c->results_days = 365;
     c->keep_gib = 20;
     c->log_cap_mib = (int64_t)(LOG_CAP_BYTES >> 20);
     for (char **pair = environ; *pair; pair++) {

@@ -176,6 +176,7 @@ static int open_engine(struct daemon *d, struct cail_err *err)
         .memory_mib = c->memory_mib,
         .cache_limit_bytes = c->cache_gib << 30,
         .keep_days = c->keep_days,
+        .results_days = c->results_days,
         .keep_bytes = c->keep_gib << 30,
         .log_cap_bytes = c->log_cap_mib << 20,
         .jobs_live_max = (int32_t)c->jobs_max,

@@ -39,6 +39,7 @@ struct engine_config {
     int64_t memory_mib;
     int64_t cache_limit_bytes;
     int64_t keep_days, keep_bytes; /* retention of attempt folders */
+    int64_t results_days;          /* of raw samples; their summaries stay */
     int64_t log_cap_bytes;
     int32_t jobs_live_max;
     const struct engine_upstream *upstreams; /* overrides */

@@ -136,6 +136,7 @@ struct cards;
 
 struct engine {
     uv_loop_t *loop;
+    unsigned keep_ticks; /* minutes of retention */
     struct engine_config config; /* strings owned */
     struct engine_listener listener;
     struct store *store;

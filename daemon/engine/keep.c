@@ -1,5 +1,7 @@
 /* Retention: folders of ended attempts go after keep_days, or earlier, oldest first, when together
- * they are larger than keep_bytes; never those a pull request is linked to. Rows stay. */
+ * they are larger than keep_bytes; never those a pull request is linked to. Rows stay. Raw samples
+ * go after results_days, where no pull request, comparison or baseline needs them; their summaries
+ * stay. */
 #include "engine/internal.h"
 
 #include <stdlib.h>
@@ -8,8 +10,9 @@
 #include "base/fsx.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/series.h"
 
-enum { AT_ONCE = 200 };
+enum { AT_ONCE = 200, THIN_AT_ONCE = 20000, THIN_TICKS = 60 };
 
 struct sweep {
     struct engine *e;
@@ -83,6 +86,10 @@ static void sweep_loaded(void *arg)
 
 void keep_tick(struct engine *e)
 {
+    if (e->keep_ticks++ % THIN_TICKS == 0)
+        store_thin_results(pump_batch(e),
+                           clock_wall_us() - e->config.results_days * INT64_C(86400000000),
+                           THIN_AT_ONCE);
     struct sweep *s = mem_zalloc(sizeof *s);
     s->e = e;
     s->before_us = clock_wall_us() - e->config.keep_days * INT64_C(86400000000);
