@@ -37,6 +37,7 @@ static bool wrong(const struct line *l, size_t place, int side)
     return where == side && p <= l->half;
 }
 
+/* The first place that the data do not lie above. */
 static size_t lowest(const struct line *l)
 {
     size_t lo = 0, hi = 2 * l->m;
@@ -47,15 +48,13 @@ static size_t lowest(const struct line *l)
         else
             hi = mid;
     }
-    for (size_t k = 1, from = lo; k <= STATS_INVERT_LOOK && k <= from; k++)
-        if (!wrong(l, from - k, 1))
-            lo = from - k;
     return lo;
 }
 
+/* The last place that the data do not lie below. */
 static size_t highest(const struct line *l)
 {
-    size_t end = 2 * l->m, lo = 0, hi = end;
+    size_t lo = 0, hi = 2 * l->m;
     while (lo < hi) {
         size_t mid = hi - (hi - lo) / 2;
         if (wrong(l, mid, -1))
@@ -63,9 +62,6 @@ static size_t highest(const struct line *l)
         else
             lo = mid;
     }
-    for (size_t k = 1, from = hi; k <= STATS_INVERT_LOOK && from + k <= end; k++)
-        if (!wrong(l, from + k, -1))
-            hi = from + k;
     return hi;
 }
 

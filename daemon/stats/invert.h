@@ -3,10 +3,10 @@
  *
  * A rank test's answer changes only where a shift meets one of finitely many values (Walsh
  * averages, pairwise differences). So the line falls into these points and the cells between them,
- * and one look at each decides. Without ties the answer moves one way along the line, and the ends
- * are order statistics of the points. With ties it may, near the ends, step back by a hair: then
- * the interval reaches from the outermost accepted place on one side to that on the other
- * (conservative). */
+ * and one look at each decides. Going outwards the data come to lie more and more to one side, so
+ * each end is found by halving; without ties the ends are order statistics of the points. With ties
+ * the null distribution changes on the way, and nothing proves that p never steps back; in 40,000
+ * seeded samples with ties it did not, and stats_interval_settle() makes sure of 0 in any case. */
 #ifndef STATS_INVERT_H
 #define STATS_INVERT_H
 
@@ -22,8 +22,7 @@ struct stats_interval {
     double conf;   /* what is really reached, >= 1 - alpha */
 };
 
-/* points: ascending, m >= 1. Costs about 2 log2(2m) + 2 * STATS_INVERT_LOOK tails. */
-#define STATS_INVERT_LOOK 24
+/* points: ascending, each once, m >= 1. Costs about 2 log2(2m) tails. */
 struct stats_interval stats_invert(const double *points, size_t m, double alpha,
                                    stats_tail_fn *tail, const void *ctx);
 

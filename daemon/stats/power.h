@@ -31,10 +31,11 @@ double stats_p_min(int32_t rounds);
 int32_t stats_rounds_floor(size_t n_tests, double alpha);
 
 /* rounds between 1 and 1000, n_tests >= 1, 0 < alpha < 1, sd >= 0, finite; the sign of effect is
- * ignored. Under 1 ms. */
+ * ignored. At most some 1e6 additions. */
 double stats_power(int32_t rounds, size_t n_tests, double effect, double sd, double alpha);
 
-/* The fewest rounds, STATS_POWER_ROUNDS_MIN .. _MAX, with that power; 0 when none has it. 5 ms. */
+/* The fewest rounds, STATS_POWER_ROUNDS_MIN .. _MAX, with that power; 0 when none has it. Some
+ * 6 times the cost of one. */
 int32_t stats_rounds_needed(size_t n_tests, double effect, double sd, double alpha, double target);
 
 #endif

@@ -10,8 +10,8 @@
  * continuity (Lehmann, Nonparametrics, 1.4), as R: wilcox.test(exact = FALSE). Where there are no
  * ties the exact p is that of wilcox.test(exact = TRUE) and scipy's mannwhitneyu(method = "exact").
  *
- * Cost: the DP takes (n + m) * min(n, m) * rank sum steps: 0.1 ms at 10 and 10, 20 ms at 50 and 50
- * with ties. The estimate sorts n * m differences. */
+ * Cost: the DP takes (n + m) * min(n, m) * rank sum additions: 20,000 at 10 and 10, 1.3e7 at 50 and
+ * 50, twice that with ties. The estimate sorts n * m differences. */
 #ifndef STATS_RANK_SUM_H
 #define STATS_RANK_SUM_H
 

@@ -45,6 +45,8 @@ static void test_25_benchmarks_3_percent(void **state)
     assert_int_equal(stats_rounds_needed(25, e, one_percent, .05, .975), 13);
     assert_int_equal(stats_rounds_needed(25, -e, one_percent, .05, .975), 13);
     assert_true(stats_power(10, 1, e, one_percent, .05) > .999);
+    /* Two million experiments gave .8194, standard error .0003. */
+    near(stats_power(20, 25, e / 2, one_percent, .05), .8194, .0005);
 }
 
 static void test_ends(void **state)

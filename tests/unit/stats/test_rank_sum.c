@@ -53,6 +53,10 @@ static void test_vectors(void **state)
     near(test_of(y, 5, x, 5).u, 25, 0);
     near(test_of(y, 5, x, 5).p, 2. / 252, 1e-15);
     near(test_of(x, 5, x, 5).p, 1, 0);
+    /* Ties make the two tails differ: P(U <= 5) = 13 / 21, P(U >= 5) = 9 / 21. */
+    const double skew_x[] = {0, 3}, skew_y[] = {1, 1, 2, 2, 2};
+    near(test_of(skew_x, 2, skew_y, 5).p, 18. / 21, 1e-15);
+    near(test_of(skew_y, 5, skew_x, 2).p, 18. / 21, 1e-15);
     struct stats_unpaired r;
     assert_int_equal(stats_unpaired(x, 5, y, 5, .05, &r), 0);
     near(r.hl, 5, 0);

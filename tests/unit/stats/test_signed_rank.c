@@ -192,6 +192,22 @@ static void ends_by_definition(const double *d, size_t n, double alpha, double *
     }
 }
 
+static void test_confidence_is_what_the_nearest_rejected_shifts_leave(void **state)
+{
+    (void)state;
+    /* Averages 1 (10 times, 4 equal values), 1.5 .. 2.5, and so on; the cells outside the ends. */
+    const double d[] = {1, 1, 1, 1, 2, 2, 3, 4};
+    struct stats_paired r = paired(d, 8, .05);
+    double below[8], above[8];
+    for (int i = 0; i < 8; i++) {
+        below[i] = d[i] - (r.lo - .125);
+        above[i] = d[i] - (r.hi + .125);
+    }
+    double p_below = p_by_signs(below, 8), p_above = p_by_signs(above, 8);
+    assert_true(p_below <= .05 && p_above <= .05);
+    near(r.conf_achieved, 1 - (p_below + p_above) / 2, 1e-15);
+}
+
 static void test_interval_is_what_the_test_does_not_reject(void **state)
 {
     (void)state;
@@ -282,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_zeros_take_their_ranks),
         cmocka_unit_test(test_p_is_that_of_all_sign_patterns),
         cmocka_unit_test(test_interval_is_an_order_statistic_of_the_averages),
+        cmocka_unit_test(test_confidence_is_what_the_nearest_rejected_shifts_leave),
         cmocka_unit_test(test_interval_is_what_the_test_does_not_reject),
         cmocka_unit_test(test_test_and_interval_agree_at_every_size),
         cmocka_unit_test(test_mostly_zeros),
