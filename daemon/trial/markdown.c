@@ -250,8 +250,9 @@ static void put_missing(struct str *out, const struct trial_report *r)
 void trial_report_markdown(const struct trial_report *r, struct str *out)
 {
     trial_md_head(out, r);
-    trial_md_table(out, r, TRIAL_TABLE_COUNTS, INT32_MAX);
-    put_folded(out, r, TRIAL_TABLE_SAME, "more is the same", "more are the same");
+    bool more = trial_md_table(out, r, TRIAL_TABLE_COUNTS, INT32_MAX) > 0;
+    put_folded(out, r, TRIAL_TABLE_SAME, more ? "more is the same" : "is the same",
+               more ? "more are the same" : "are the same");
     put_folded(out, r, TRIAL_TABLE_SHOWN, "result is only shown and gates nothing",
                "results are only shown and gate nothing");
     put_geomean(out, r);

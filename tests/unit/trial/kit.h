@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "seeded.h"
 #include "trial/judge.h"
 
 enum { OBS_MAX = 40000, SERIES_MAX = 512 };
@@ -63,18 +64,6 @@ static inline void add_ratios(int32_t s, int32_t batch, const double *ratios, in
         add_obs(s, batch, i, SIDE_BASE, base, RESULT_OK);
         add_obs(s, batch, i, SIDE_HEAD, base * ratios[i], RESULT_OK);
     }
-}
-
-static inline double uniform(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return ((double)(*seed >> 11) + .5) / 9007199254740992.;
-}
-
-static inline double normal(uint64_t *seed)
-{
-    double r = sqrt(-2 * log(uniform(seed)));
-    return r * cos(6.283185307179586 * uniform(seed));
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
+#include "seeded.h"
 #include "trial/plan.h"
 
 enum { MAX = TRIAL_TAKEN_MAX + 8 };
@@ -238,8 +239,7 @@ static void test_crash_at_each_prefix(void **state)
 
 static uint32_t next_random(uint64_t *seed)
 {
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*seed >> 33);
+    return (uint32_t)(seeded_next(seed) >> 33);
 }
 
 /* Whether HOPELESS was said with reason. */
