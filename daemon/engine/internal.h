@@ -122,6 +122,7 @@ struct trial {
     size_t n;
     int32_t lease; /* of the process that runs or ran last; counts from 0, -1 = none yet */
     struct trial_prepared side[SIDE_COUNT];
+    char *compare; /* the recipe's word on what gates, JSON object text; NULL = none */
     bool judging;
     bool holds; /* the lease, while no process runs */
     struct sched_lease held;

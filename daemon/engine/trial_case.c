@@ -37,24 +37,63 @@ static bool is_check(const struct comparison_view *v, const char *metric)
     return j && j->kind != KIND_BENCHMARK && strcmp(metric, "elapsed") == 0;
 }
 
+/* Parameters in which the sides differ by request name no series: copies=40 is to be compared with
+ * copies=44. */
+static char *shared_params(const struct comparison_view *v, const char *params)
+{
+    CLEANUP(json_decrefp) json_t *p = NULL;
+    const char *key;
+    json_t *m;
+    void *tmp;
+    struct str s = STR_INIT;
+    if (!v->own_params || json_read(params, strlen(params), &p, NULL))
+        return mem_strdup(params);
+    json_object_foreach_safe(p, tmp, key, m)
+    {
+        CLEANUP(mem_freep) char *word = mem_printf(",%s,", key);
+        if (strstr(v->own_params, word))
+            json_object_del(p, key);
+    }
+    json_put(&s, p);
+    return str_take(&s);
+}
+
+static void find_own_params(struct comparison_view *v)
+{
+    CLEANUP(json_decrefp) json_t *base = NULL;
+    CLEANUP(json_decrefp) json_t *head = NULL;
+    struct str s = STR_INIT;
+    const char *b = v->side[SIDE_BASE].params, *h = v->side[SIDE_HEAD].params, *key;
+    json_t *m;
+    if (!b || !h || json_read(b, strlen(b), &base, NULL) || json_read(h, strlen(h), &head, NULL))
+        return;
+    json_object_foreach(base, key, m)
+        if (!json_equal(m, json_object_get(head, key)))
+            str_addf(&s, "%s%s,", s.len ? "" : ",", key);
+    v->own_params = s.len ? str_take(&s) : NULL;
+}
+
 static int32_t series_of(struct comparison_view *v, const struct result *r, bool by_itself)
 {
     struct series_entry *s;
-    char *key = mem_printf("%s\n%s\n%s\n%s", r->benchmark, r->params, r->metric, r->unit);
+    char *params = shared_params(v, r->params);
+    char *key = mem_printf("%s\n%s\n%s\n%s", r->benchmark, params, r->metric, r->unit);
     HASH_FIND_STR(v->entries, key, s);
     if (s) {
         free(key);
+        free(params);
         return s->index;
     }
     s = mem_zalloc(sizeof *s);
     s->key = key;
+    s->params = params;
     s->index = (int32_t)v->n_series;
     HASH_ADD_KEYPTR(hh, v->entries, s->key, strlen(s->key), s);
     if ((v->n_series & (v->n_series - 1)) == 0)
         v->series = mem_grow(v->series, v->n_series ? 2 * v->n_series : 1, sizeof *v->series);
     v->series[v->n_series++] = (struct trial_series){
         .benchmark = r->benchmark,
-        .params = r->params,
+        .params = params,
         .metric = r->metric,
         .unit = r->unit,
         .better = r->better,
@@ -265,6 +304,28 @@ static int read_record(struct store_reader *r, int64_t id, struct job_record *re
     return rc;
 }
 
+/* What the recipe says of gates and smallest effects counts where the request says nothing. */
+static void take_recipe_words(struct comparison_request *rq, const char *plan)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    if (json_read(plan, strlen(plan), &v, NULL))
+        return;
+    const json_t *compare = json_object_get(v, "compare");
+    const json_t *globs = json_object_get(compare, "metrics");
+    const json_t *least = json_object_get(compare, "min_effect");
+    if (!rq->n_metrics && json_array_size(globs)) {
+        free(rq->metric);
+        rq->metric = mem_array(json_array_size(globs), sizeof *rq->metric);
+        for (size_t i = 0; i < json_array_size(globs); i++)
+            rq->metric[rq->n_metrics++] = mem_strdup(json_string_value(json_array_get(globs, i)));
+    }
+    for (int i = 0; i < METRIC_KIND_COUNT; i++) {
+        const json_t *x = json_object_get(least, metric_kind_words[i]);
+        if (isnan(rq->min_effect[i]) && x)
+            rq->min_effect[i] = json_number_value(x);
+    }
+}
+
 static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t id,
                      struct cail_err *err)
 {
@@ -276,6 +337,10 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
     if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side))
         rc = err_set(err, E_STORE_UNREADABLE, "the plan of comparison %lld cannot be read",
                      (long long)id);
+    if (!rc) {
+        take_recipe_words(&v->rq, c->plan);
+        find_own_params(v);
+    }
     if (!rc)
         rc = read_record(r, c->measure_job, &v->measure, &v->has_measure, err);
     if (!rc)
@@ -369,6 +434,9 @@ int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_v
             observe_rounds(v);
         }
         see_failure(v);
+        if (!v->failed && v->rec.comparison->state != COMPARISON_FAILED &&
+            v->rec.comparison->state != COMPARISON_CANCELED)
+            v->missing[0] = v->rec.comparison->reason;
         v->environment = trial_environment_of(last_attempt(v));
         v->commands = trial_commands_of(v);
         v->fingerprint = trial_fingerprint_of(last_attempt(v));
@@ -391,6 +459,7 @@ void comparison_view_free(struct comparison_view *v)
     HASH_ITER(hh, v->entries, s, tmp) {
         HASH_DEL(v->entries, s);
         free(s->key);
+        free(s->params);
         free(s);
     }
     for (size_t i = 0; v->floor && i < v->n_series; i++)
@@ -409,6 +478,7 @@ void comparison_view_free(struct comparison_view *v)
     free(v->series);
     free(v->obs);
     free(v->taken);
+    free(v->own_params);
     free(v->fingerprint);
     free(v->environment);
     free(v->commands);

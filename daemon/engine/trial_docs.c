@@ -125,6 +125,9 @@ char *trial_commands_of(const struct comparison_view *v)
     if (rq->recipe)
         str_addf(&s, " --recipe %s", rq->recipe);
     put_params(&s, "-p", rq->params);
+    put_params(&s, "--base-param", rq->side[SIDE_BASE].params);
+    if (rq->kind != COMPARISON_AA)
+        put_params(&s, "--head-param", rq->side[SIDE_HEAD].params);
     str_addf(&s, " --rounds %d --seed %llu\n", (int)v->plan.rounds,
              (unsigned long long)v->plan.seed);
     for (int i = 0; i < SIDE_COUNT; i++)
@@ -135,6 +138,11 @@ char *trial_commands_of(const struct comparison_view *v)
 }
 
 /* --- documents --- */
+
+static bool comparison_ended_early(const struct comparison *c)
+{
+    return c->state == COMPARISON_FAILED || c->state == COMPARISON_CANCELED;
+}
 
 static void make_report(const struct comparison_view *v, const char *url, struct trial_report *ret)
 {
@@ -153,7 +161,10 @@ static void make_report(const struct comparison_view *v, const char *url, struct
                                  .fingerprint = v->fingerprint,
                                  .environment = v->environment,
                                  .commands = v->commands,
-                                 .reason = c->reason ? c->reason : v->failed};
+                                 .reason = v->failed                   ? v->failed
+                                           : comparison_ended_early(c) ? c->reason
+                                                                       : NULL,
+                                 .missing = v->missing};
     for (int i = 0; i < SIDE_COUNT; i++)
         ret->side[i] = (struct trial_side_words){.label = v->rq.side[i].label,
                                                  .sha = v->side[i].sha,

@@ -7,7 +7,7 @@
 #include "trial/report.h"
 
 struct series_entry { /* series by name */
-    char *key;
+    char *key, *params;
     int32_t index;
     UT_hash_handle hh;
 };
@@ -31,13 +31,13 @@ struct comparison_view {
     struct trial_obs *obs;
     size_t n_series, n_obs;
     struct series_entry *entries;
-    char **texts; /* owned names of process metrics */
-    size_t n_texts;
+    char *own_params; /* names of the parameters in which the sides differ, ",a,b,"; NULL = none */
     struct floors *floor; /* by series */
     struct trial_case c;
     struct trial_judgement j;
     char *fingerprint, *environment, *commands;
-    char *failed; /* a side whose processes fail again and again, in words; NULL = none */
+    const char *missing[2]; /* what was said before it began: underpowered */
+    char *failed;           /* a side whose processes fail again and again, in words; NULL = none */
 };
 
 /* Words of it; the caller frees, NULL = nothing is known. */

@@ -29,6 +29,10 @@ static char *plan_text(const struct trial *t)
     jw_kbool(&w, "confirm", t->plan.confirm);
     jw_kint(&w, "seed", (int64_t)t->plan.seed);
     jw_kreal(&w, "alpha", t->plan.alpha);
+    if (t->compare) {
+        jw_key(&w, "compare");
+        jw_raw(&w, t->compare, strlen(t->compare));
+    }
     jw_key(&w, "goal");
     jw_open(&w, '{');
     jw_kint(&w, "batch", t->goal.batch);
@@ -119,6 +123,7 @@ static void trial_free(struct trial *t)
     for (int i = 0; i < SIDE_COUNT; i++)
         trial_prepared_done(&t->side[i]);
     drop_held(t);
+    free(t->compare);
     free(t->taken);
     free(t);
 }
@@ -229,6 +234,7 @@ static int resolve_sides(struct engine *e, struct trial *t, size_t *ret_steps, b
             *ret_uses |= recipe_use_counts(&r->use[k], t->side[i].params);
     }
     *ret_steps = r->n_steps - 1;
+    t->compare = mem_strdup(r->compare);
     return 0;
 }
 
@@ -373,6 +379,16 @@ int engine_compare(struct engine *e, struct comparison_request *rq, const char *
 
 /* --- loaded --- */
 
+static char *compare_of(const char *plan)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    struct str s = STR_INIT;
+    if (json_read(plan, strlen(plan), &v, NULL) || !json_object_get(v, "compare"))
+        return NULL;
+    json_put(&s, json_object_get(v, "compare"));
+    return str_take(&s);
+}
+
 void trial_loaded(struct engine *e, struct comparison *c, const struct measurement *m, size_t n)
 {
     struct cail_err err;
@@ -383,6 +399,7 @@ void trial_loaded(struct engine *e, struct comparison *c, const struct measureme
         leave(e, c);
         return;
     }
+    t->compare = compare_of(c->plan);
     t->taken = mem_array(n + 1, sizeof *t->taken);
     for (size_t i = 0; i < n; i++) {
         t->taken[i] = (struct trial_taken){.batch = m[i].batch,

@@ -300,6 +300,10 @@ void recipe_json(const struct recipe *r, struct str *out)
     put_texts(&w, "env_pass", r->env_pass);
     put_results(&w, r);
     put_uses(&w, r);
+    if (r->compare) {
+        jw_key(&w, "compare");
+        jw_raw(&w, r->compare, strlen(r->compare));
+    }
     put_texts(&w, "artifacts", r->artifacts);
     if (r->max_tries > 1)
         put_retry(&w, r);

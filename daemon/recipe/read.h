@@ -41,6 +41,8 @@ int recipe_read_texts(struct recipe_reader *rd, json_t *v, const struct recipe_f
 int recipe_read_params(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to);
 /* The uses member. uses.c */
 int recipe_read_uses(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to);
+/* The compare member, checked and kept as text. compare.c */
+int recipe_read_compare(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to);
 int recipe_check_uses(struct recipe_reader *rd, const struct recipe *r) NODISCARD;
 void recipe_uses_free(struct recipe *r);
 void recipe_param_done(struct recipe_param *p);

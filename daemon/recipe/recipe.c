@@ -263,6 +263,7 @@ static const struct recipe_field recipe_fields[] = {
     {"requires", read_requires, 0, 0, 0, false},
     {"env_pass", read_env_names, AT(env_pass), 0, ENV_PASS_MAX, false},
     {"results", read_results, 0, 0, RESULTS_MAX, false},
+    {"compare", recipe_read_compare, AT(compare), 0, 0, false},
     {"uses", recipe_read_uses, 0, 0, RECIPE_USES_MAX, false},
     {"artifacts", read_globs, AT(artifacts), 0, JOB_ARTIFACTS_MAX, false},
     {"retry", read_retry, 0, 0, 0, false},
@@ -378,6 +379,7 @@ void recipe_free(struct recipe *r)
     free(r->group);
     free(r->summary);
     free(r->upstream);
+    free(r->compare);
     free(r->dir);
     free(r);
 }

@@ -310,6 +310,7 @@ def test_recipe_members_are_the_readers():
         "tool_fields": schema["$defs"]["tool"],
         "result_fields": schema["$defs"]["result"],
         "use_fields": schema["$defs"]["use"],
+        "compare_fields": schema["$defs"]["compare"],
         "retry_fields": schema["$defs"]["retry"],
     }
     tables = dict(re.findall(r"struct recipe_field (\w+)\[\] = \{(.*?)\n\};", sources, re.S))
