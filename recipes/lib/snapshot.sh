@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # A working tree as a commit: what is tracked as it is now, and what is untracked but not ignored.
 #
-#   bash snapshot.sh WORKTREE MIRROR    takes the mirror's lock, fetches the mirror first if there is none,
-#                                       prints the commit's sha alone on stdout
-#   sha=$(snapshot_take WORKTREE MIRROR) || exit    for who holds the lock of a mirror that is there
+#   bash snapshot.sh WORKTREE MIRROR [COMMIT]    takes the mirror's lock, fetches the mirror first if there
+#                                       is none, prints the commit's sha alone on stdout
+#   sha=$(snapshot_take WORKTREE MIRROR [COMMIT]) || exit    for who holds the lock of a mirror
+#
+# With a COMMIT of that repository, which may be nowhere else, this goes to the mirror instead.
 #
 # The repository is only read. Its index is copied (with its time: git tells by that which entries it
 # must look at again), new objects go to a folder of ours whose alternates are the repository's objects,
@@ -194,9 +196,14 @@ snapshot_take() (
     snapshot_settle
     snapshot_open "$1"
     snapshot_index
-    snapshot_add
-    snapshot_submodules
-    snapshot_commit
+    if (($# > 2)); then
+        snapshot_ask -q --verify --end-of-options "$3^{commit}" || refuse "$1 has no commit $3"
+        SNAP_SHA=$ASKED
+    else
+        snapshot_add
+        snapshot_submodules
+        snapshot_commit
+    fi
     snapshot_keep
     printf '%s\n' "$SNAP_SHA"
 )
@@ -204,8 +211,8 @@ snapshot_take() (
 # By hand, or by the client: the words go to stderr, the sha to stdout.
 snapshot_main() {
     local lib part name
-    if (($# != 2)) || [[ $2 != /*/mirrors/*.git ]]; then
-        echo "usage: snapshot.sh WORKTREE BUILD_ROOT/mirrors/NAME.git" >&2
+    if (($# != 2 && $# != 3)) || [[ $2 != /*/mirrors/*.git ]]; then
+        echo "usage: snapshot.sh WORKTREE BUILD_ROOT/mirrors/NAME.git [COMMIT]" >&2
         exit 64
     fi
     lib=$(cd -P -- "${BASH_SOURCE[0]%/*}" && pwd)
@@ -223,7 +230,7 @@ snapshot_main() {
         source_get "${name%.git}" '' mirror
     fi
     lock_take "${2%.git}.lock"
-    snapshot_take "$1" "$2" >&3
+    snapshot_take "$@" >&3
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

@@ -29,7 +29,7 @@ measure() {
         ;;
     *)
         (cd -- "$at" && CRITERION_HOME=$at/criterion "$MEASURED" --bench --noplot \
-            --measurement-time "$seconds" ${filter:+"$filter"}) | tee "$CAIL_ARTIFACTS/$name.$2.txt"
+            --warm-up-time 1 --measurement-time "$seconds" ${filter:+"$filter"}) | tee "$CAIL_ARTIFACTS/$name.$2.txt"
         criterion_rows "$at" >"$CAIL_RESULTS/$name.$2.jsonl"
         [[ -s $CAIL_RESULTS/$name.$2.jsonl ]] || refuse "$name has no benchmark that holds '$filter'"
         ;;
