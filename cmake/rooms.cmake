@@ -95,7 +95,7 @@ function(client_program)
   set_target_properties(cail_client PROPERTIES OUTPUT_NAME cail)
   target_include_directories(cail_client PUBLIC
     ${CMAKE_SOURCE_DIR}/client/include ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
-  target_link_libraries(cail_client PUBLIC PkgConfig::CURL PkgConfig::JANSSON)
+  target_link_libraries(cail_client PUBLIC PkgConfig::CURL PkgConfig::JANSSON m)
   add_executable(cail ${cli_sources})
   target_link_libraries(cail PRIVATE cail_client)
 endfunction()

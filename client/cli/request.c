@@ -353,6 +353,17 @@ static int set_options(struct cli *cli, json_t *body, bool is_recipe)
     return code;
 }
 
+int request_rest(struct cli *cli, json_t *body, bool is_recipe)
+{
+    int code = set_members(cli, body, false);
+    return code == 0 ? set_surroundings(cli, body, is_recipe) : code;
+}
+
+int request_pairs(struct cli *cli, const char *option, json_t *object)
+{
+    return set_pairs(cli, option, object, NULL);
+}
+
 /* --- what is to run --- */
 
 /* program NULL = words[0] is it. */

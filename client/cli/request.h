@@ -14,4 +14,10 @@ int request_build(struct cli *cli, json_t **ret);
  * timeout_s, labels, needs{...}. 0 or EXIT_USAGE. */
 int request_common(struct cli *cli, json_t *body);
 
+/* For another kind of request: the members of a job's that stand for options present, and, unless
+ * is_recipe, where we are and the part of the environment that goes along. 0 or EXIT_USAGE. */
+int request_rest(struct cli *cli, json_t *body, bool is_recipe);
+/* Each "NAME=VALUE" of an option into an object. 0 or EXIT_USAGE. */
+int request_pairs(struct cli *cli, const char *option, json_t *object);
+
 #endif

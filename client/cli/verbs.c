@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "opts_compare.h"
 #include "opts_results.h"
 #include "request.h"
 
@@ -420,6 +421,27 @@ const struct verb verbs[] = {
      "  exec -- CMD    wait for cards, run CMD here with them, give them back when it ends\n"
      "A CARD is an index, a UUID or the beginning of one.\n"
      "exec exits with the command's code; 75 not now, 130 Ctrl-C before it began.",
+     false},
+    {"compare",
+     "",
+     "[BASE HEAD] [--recipe RECIPE] | --command A --command B | show | follow | report | cancel | "
+     "ls",
+     "base against head, measured in turns, with a verdict",
+     cmd_compare,
+     COMPLETE_WORDS,
+     "show follow report cancel ls merge-base",
+     {opts_compare, opts_compare_needs},
+     help_compare,
+     false},
+    {"comparisons",
+     "",
+     "[ID]",
+     "list comparisons, or show one",
+     cmd_comparisons,
+     COMPLETE_NONE,
+     NULL,
+     {opts_comparisons},
+     NULL,
      false},
     {"results",
      "",

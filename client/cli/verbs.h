@@ -63,6 +63,9 @@ int cmd_pr(struct cli *cli);
 int cmd_gpus(struct cli *cli);
 /* cmd_gpu.c */
 int cmd_gpu(struct cli *cli);
+/* cmd_compare.c */
+int cmd_compare(struct cli *cli);
+int cmd_comparisons(struct cli *cli);
 /* cmd_results.c */
 int cmd_results(struct cli *cli);
 /* cmd_history.c */
