@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "base/fsx.h"
+#include "base/utf8.h"
 #include "kit.h"
 #include "trial/report.h"
 
@@ -383,6 +384,101 @@ static void test_summary_is_bounded(void **state)
     str_done(&out);
 }
 
+/* Lines that begin with a bar have the bars of their table, those behind a backslash not counted.
+ */
+static void assert_rows_whole(const char *md)
+{
+    int want = 0;
+
+    for (const char *line = md, *end; *line != '\0'; line = end) {
+        end = line + strcspn(line, "\n");
+        end += *end == '\n';
+        int bars = 0;
+        for (const char *c = line; c < end; c++)
+            bars += *c == '|' && (c == line || c[-1] != '\\');
+        if (line[0] != '|') {
+            want = 0;
+            continue;
+        }
+        if (want != 0)
+            assert_int_equal(bars, want);
+        want = bars;
+    }
+}
+
+static const char *random_word(uint64_t *seed)
+{
+    static char words[64][24];
+    static size_t at;
+    char *w = words[at++ % 64];
+    size_t n = seeded_below(seed, 20);
+
+    for (size_t i = 0; i < n; i++)
+        w[i] = seeded_below(seed, 3) ? "|`<>&\\\"@[]*_#~\n\r"[seeded_below(seed, 16)]
+                                     : (char)(1 + seeded_below(seed, 255));
+    w[n] = '\0';
+    return w;
+}
+
+static double random_value(uint64_t *seed)
+{
+    static const double odd[] = {0, -1, 1e308, -1e308, 5e-324, 1e15, 9e15, NAN, INFINITY, 1};
+    return seeded_below(seed, 8) ? exp(seeded_normal(seed)) : odd[seeded_below(seed, 10)];
+}
+
+/* Whatever comes in: no crash, JSON that is JSON, XML that is XML, tables of as many cells. */
+static void test_anything(void **state)
+{
+    uint64_t seed = 77;
+    (void)state;
+    for (int i = 0; i < 400; i++) {
+        begin();
+        kase.unpaired = seeded_below(&seed, 5) == 0;
+        kase.comparable = seeded_below(&seed, 9) != 0;
+        kase.confirmed_asked = seeded_below(&seed, 3) == 0;
+        for (uint64_t s = seeded_below(&seed, 5); s > 0; s--) {
+            int32_t k = add_series((enum better)seeded_below(&seed, BETTER_COUNT),
+                                   (enum metric_kind)seeded_below(&seed, METRIC_KIND_COUNT));
+            series[k].benchmark = random_word(&seed);
+            series[k].metric = random_word(&seed);
+            series[k].unit = random_word(&seed);
+            series[k].is_check = seeded_below(&seed, 5) == 0;
+            series[k].gates = seeded_below(&seed, 5) != 0;
+            series[k].floor = seeded_below(&seed, 3) ? .01 : (double)NAN;
+            for (uint64_t n = seeded_below(&seed, 40); n > 0; n--) {
+                struct trial_obs *o =
+                    add_obs(k, (int32_t)seeded_below(&seed, 2), (int32_t)seeded_below(&seed, 12),
+                            (enum side)seeded_below(&seed, 2), random_value(&seed), RESULT_OK);
+                if (seeded_below(&seed, 6) == 0)
+                    o->status = (enum result_status)seeded_below(&seed, RESULT_STATUS_COUNT);
+                o->seq = (int32_t)seeded_below(&seed, 50);
+                o->resolution = seeded_below(&seed, 9) ? 0 : random_value(&seed);
+            }
+        }
+        report.name = random_word(&seed);
+        report.side[0].label = random_word(&seed);
+        report.reason = random_word(&seed);
+        report.pr = random_word(&seed);
+        report.commands = random_word(&seed);
+        judge();
+        struct str json = STR_INIT, xml = STR_INIT, md = STR_INIT;
+        str_adds(&json, "[");
+        trial_report_github(&report, &json);
+        str_adds(&json, ",{");
+        trial_report_json(&report, &json);
+        str_adds(&json, "}]");
+        trial_report_junit(&report, &xml);
+        trial_report_markdown(&report, &md);
+        assert_json(json.p, json.len);
+        assert_xml(&xml);
+        assert_true(utf8_valid(md.p, md.len));
+        assert_rows_whole(md.p);
+        str_done(&json);
+        str_done(&xml);
+        str_done(&md);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_headlines),
         cmocka_unit_test(test_summary_is_bounded),
+        cmocka_unit_test(test_anything),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
