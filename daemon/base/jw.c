@@ -100,6 +100,34 @@ void jw_int(struct jw *w, int64_t v)
     str_add_int(w->out, v);
 }
 
+/* Most samples were once decimals with few places: those are written as integers with a point in
+ * them, ten times faster than by trying. v == t / p shows that reading gives v again, because both
+ * t and p are exact. False = not such a number. */
+static bool short_decimal(struct str *out, double v)
+{
+    static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    double size = fabs(v);
+    if (size < 1e-4 || size > 1e9)
+        return false;
+    for (int places = 0; places < 7; places++) {
+        double p = (double)powers[places], t = nearbyint(v * p);
+        if (t / p != v)
+            continue;
+        int64_t whole = (int64_t)t / powers[places], rest = llabs((int64_t)t % powers[places]);
+        if (t < 0 && whole == 0)
+            str_addc(out, '-');
+        str_add_int(out, whole);
+        if (!places)
+            return true;
+        char digits[8] = ".000000";
+        for (int i = places; i >= 1; i--, rest /= 10)
+            digits[i] = (char)('0' + rest % 10);
+        str_add(out, digits, (size_t)places + 1);
+        return true;
+    }
+    return false;
+}
+
 void jw_real(struct jw *w, double v)
 {
     if (!isfinite(v)) {
@@ -107,6 +135,8 @@ void jw_real(struct jw *w, double v)
         return;
     }
     before(w);
+    if (short_decimal(w->out, v))
+        return;
     char text[40];
     for (int digits = 15; digits <= 17; digits++) { /* the shortest that reads back the same */
         snprintf(text, sizeof text, "%.*g", digits, v);

@@ -35,7 +35,7 @@ struct pivot {
     struct cell *cell;
     size_t n;
     char unit[64]; /* of all cells; "" = they differ */
-    bool several_units, truncated;
+    bool wants_machine, several_units, truncated;
     struct pivot_side down, across;
 };
 
@@ -68,7 +68,7 @@ static char *value_on(const struct axis *a, const struct series *s, const char *
         const char *text = strcmp(name, "benchmark") == 0 ? s->benchmark
                            : strcmp(name, "metric") == 0  ? s->metric
                            : strcmp(name, "unit") == 0    ? s->unit
-                           : strcmp(name, "machine") == 0 ? machine
+                           : strcmp(name, "machine") == 0 ? (machine ? machine : "")
                                                           : (own = param_text(s->params, name));
         if (i)
             str_addc(&key, '\n');
@@ -367,7 +367,7 @@ static int add_series(struct store_reader *r, const struct series *s, const stru
     struct point point = {
         .median = s->last_value, .at_us = s->last_at_us, .job_id = s->last_job_id};
     bool found = isfinite(s->last_value);
-    CLEANUP(mem_freep) char *machine = machine_of(r, s);
+    CLEANUP(mem_freep) char *machine = p->wants_machine ? machine_of(r, s) : NULL;
     if (wish->job || wish->commit) {
         int rc = newest_of(r, s, wish, &point, &found, err);
         if (rc)
@@ -462,6 +462,10 @@ static int read_table_wish(const struct http_request *rq, struct table_wish *wis
         rc = http_query_int(rq, "job", 1, INT64_MAX, 0, &wish->job, err);
     if (rc == 0)
         rc = http_query_int(rq, "group", 1, INT64_MAX, 0, &wish->group, err);
+    for (size_t i = 0; i < p->rows.n; i++)
+        p->wants_machine |= strcmp(p->rows.name[i], "machine") == 0;
+    for (size_t i = 0; i < p->cols.n; i++)
+        p->wants_machine |= strcmp(p->cols.name[i], "machine") == 0;
     return rc ? rc : series_query_read(rq, &wish->q, err);
 }
 

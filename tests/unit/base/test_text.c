@@ -235,6 +235,26 @@ static void json_reals(void **state)
     assert_string_equal(s.p, "[null,null,null]");
 }
 
+/* Decimals with few places take another way to the same text. */
+static void json_decimals(void **state)
+{
+    (void)state;
+    uint64_t seed = 3;
+    for (int i = 0; i < 200000; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        char text[64], want[64];
+        int places = (int)(seed >> 60);
+        int64_t n = (int64_t)(seed >> 20) % 2000000000 - 1000000000;
+        snprintf(text, sizeof text, "%llde-%d", (long long)n, places);
+        double v = strtod(text, NULL);
+        CLEANUP(str_done) struct str s = STR_INIT;
+        struct jw w = JW(&s);
+        jw_real(&w, v);
+        snprintf(want, sizeof want, "%.15g", v);
+        assert_string_equal(s.p, want);
+    }
+}
+
 /* --- near --- */
 
 static void near_words(void **state)
@@ -322,8 +342,9 @@ int main(void)
         cmocka_unit_test(str_integers),  cmocka_unit_test(utf8_borders),
         cmocka_unit_test(utf8_controls), cmocka_unit_test(json_shape),
         cmocka_unit_test(json_strings),  cmocka_unit_test(json_every_byte),
-        cmocka_unit_test(json_reals),    cmocka_unit_test(near_words),
-        cmocka_unit_test(sha256),        cmocka_unit_test(errors),
+        cmocka_unit_test(json_reals),    cmocka_unit_test(json_decimals),
+        cmocka_unit_test(near_words),    cmocka_unit_test(sha256),
+        cmocka_unit_test(errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
