@@ -4,8 +4,8 @@
  * value is zero or negative d is the difference over the base's median, and the row says so
  * (TRIAL_FLAG_DIFFERENCE). Effect = Hodges-Lehmann of d; test = exact Wilcoxon signed-rank (Pratt
  * zeros); interval = its inversion; Holm over the series that gate. Unpaired: exact Mann-Whitney
- * with ties, Hodges-Lehmann of the ratios, labelled. Method and thresholds: NUMBERS in
- * docs/RESULTS.md.
+ * with ties, Hodges-Lehmann of the ratios, labelled. Method and thresholds:
+ * "Comparisons" in docs/RESULTS.md.
  *
  * A metric of kind exact has no noise: any difference is one, and a side that disagrees with itself
  * over rounds is flagged (TRIAL_FLAG_UNSTABLE). A series of check rows (metric "elapsed" whose

@@ -6,7 +6,8 @@
  * the seed. One warm-up round (both sides) is dropped by rule, and again whenever the lease is new,
  * for its cards and cores are cold then. A pair counts only when both of its halves were measured
  * under the same lease: otherwise, or when a half was tainted or failed, the whole pair is taken
- * again, a bounded number of times, and never dropped silently. */
+ * again, a bounded number of times, and never dropped silently. A pair without values comes again
+ * at once, a tainted one after the last round. */
 #ifndef TRIAL_PLAN_H
 #define TRIAL_PLAN_H
 

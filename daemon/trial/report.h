@@ -37,9 +37,9 @@ struct trial_report {
 
 /* The members "rows", "checks", "checks_same", "geomean", "verdict", "exit_code", "flags", "diffs",
  * "missing" of GET /comparisons/{id}, without braces, so that they can be kept and put into a
- * larger object. rows[]: benchmark, params, metric, unit, better, metric_kind, verdict, flags[], n,
- * base{median,lo,hi}, head{...}, effect, effect_lo, effect_hi, change_pct, p, p_holm, min_effect,
- * floor, rounds_needed, pairs[{round, base, head, order, tainted}]. */
+ * larger object. rows[]: benchmark, params, metric, unit, better, metric_kind, verdict, gates,
+ * flags[], n, base{median,lo,hi}, head{...}, effect, effect_lo, effect_hi, change_pct, p, p_holm,
+ * min_effect, floor, rounds_needed, pairs[{batch, round, base, head, order, tainted}]. */
 void trial_report_json(const struct trial_report *r, struct str *out);
 
 /* Markdown: verdict in words, commands, table (what counts; "N more are the same" folded into a
