@@ -223,33 +223,27 @@ static int print_report(struct cli *cli)
     if (cli->args.n_words != 2)
         return cli_usage(cli, "report wants a pull request: an id, NAME#N or its address");
     int code = pr_find(cli, cli->args.word[1], &found);
-    char *text = code == 0 ? pr_report(cli, found, &code) : NULL;
+    if (code != 0)
+        return code;
+    char *text = pr_report(cli, found, &code);
     if (text != NULL)
         cli_put(text, strlen(text));
     free(text);
+    json_decref(found);
     return code;
 }
 
 /* The upstream's own sections, then what was measured: to be finished by a person. */
-static int pr_body(struct cli *cli)
+static void print_body(const json_t *row, const char *report)
 {
-    json_t *found, *row;
     struct cail_buf b = CAIL_BUF_INIT;
-    if (cli->args.n_words != 2)
-        return cli_usage(cli, "body wants a pull request: an id, NAME#N or its address");
-    int code = pr_find(cli, cli->args.word[1], &found);
-    if (code == 0)
-        code = topic_row(cli, js_text(found, "upstream"), &row);
-    char *report = code == 0 ? pr_report(cli, found, &code) : NULL;
-    if (report == NULL)
-        return code;
     const json_t *sections =
         json_object_get(json_object_get(json_object_get(row, "rules"), "message"), "sections");
     for (size_t i = 0; i < json_array_size(sections); i++) {
         const char *text = json_string_value(json_array_get(sections, i));
-        if (strncmp(text, "## ", 3) == 0)
+        if (text != NULL && strncmp(text, "## ", 3) == 0)
             cail_buf_addf(&b, "%s\n\n", text);
-        else
+        else if (text != NULL)
             cail_buf_addf(&b, "<!-- %s -->\n\n", text);
     }
     const char *commands = strstr(report, "## Commands"), *links = strstr(report, "\n## Links");
@@ -260,10 +254,23 @@ static int pr_body(struct cli *cli)
     char *all = cli_take(&b);
     cli_put(all, strlen(all));
     free(all);
+}
+
+static int pr_body(struct cli *cli)
+{
+    json_t *found = NULL, *row = NULL;
+    if (cli->args.n_words != 2)
+        return cli_usage(cli, "body wants a pull request: an id, NAME#N or its address");
+    int code = pr_find(cli, cli->args.word[1], &found);
+    if (code == 0)
+        code = topic_row(cli, js_text(found, "upstream"), &row);
+    char *report = code == 0 ? pr_report(cli, found, &code) : NULL;
+    if (report != NULL)
+        print_body(row, report);
     free(report);
     json_decref(row);
     json_decref(found);
-    return 0;
+    return code;
 }
 
 /* --- all of them --- */

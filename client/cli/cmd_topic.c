@@ -15,45 +15,48 @@
 
 /* --- link, close --- */
 
-int topic_link(struct cli *cli)
+static int link_pr(struct cli *cli, struct topic *t)
 {
-    struct topic t;
     struct cail_reply r;
-    if (cli->args.n_words < 2)
-        return cli_usage(cli, "link wants the address of the pull request");
-    const char *url = cli->args.word[1];
-    int code = topic_find(cli, 2, &t);
-    if (code != 0)
-        return code;
-    json_t *body = json_pack("{s:s,s:s}", "url", url, "upstream", t.upstream);
+    json_t *body = json_pack("{s:s,s:s}", "url", cli->args.word[1], "upstream", t->upstream);
     if (body == NULL)
         return cli_usage(cli, "the address is not UTF-8 text");
-    code = cli_call(cli, "POST", cail_path("/prs"), body, &r);
+    int code = cli_call(cli, "POST", cail_path("/prs"), body, &r);
     if (code != 0)
         return code;
     json_t *more = json_pack("{s:s}", "pr", js_text(r.json, "url"));
-    code = topic_say(cli, &t, cli_json(more), NULL);
+    code = topic_say(cli, t, cli_json(more), NULL);
     if (code == 0 && cli->json) {
         cli_print_json(&r);
     } else if (code == 0) {
         char *brief = term_clean(js_text(r.json, "pr"));
-        cli_say("%s belongs to %s/%s; cail pr refresh asks how it stands", brief, t.upstream,
-                t.name);
+        cli_say("%s belongs to %s/%s; cail pr refresh asks how it stands", brief, t->upstream,
+                t->name);
         free(brief);
     }
     cail_reply_done(&r);
     return code;
 }
 
+int topic_link(struct cli *cli)
+{
+    if (cli->args.n_words < 2)
+        return cli_usage(cli, "link wants the address of the pull request");
+    return topic_with(cli, 2, link_pr);
+}
+
+static int shut(struct cli *cli, struct topic *t)
+{
+    int code = topic_say(cli, t, json_pack("{s:b}", "closed", 1), NULL);
+    if (code == 0)
+        cli_say("closed; its files stay: git -C %s/../repo.git worktree remove %s", t->dir,
+                t->name);
+    return code;
+}
+
 int topic_close(struct cli *cli)
 {
-    struct topic t;
-    int code = topic_find(cli, 1, &t);
-    if (code == 0)
-        code = topic_say(cli, &t, json_pack("{s:b}", "closed", 1), NULL);
-    if (code == 0)
-        cli_say("closed; its files stay: git -C %s/../repo.git worktree remove %s", t.dir, t.name);
-    return code;
+    return topic_with(cli, 1, shut);
 }
 
 /* --- status --- */
@@ -97,26 +100,21 @@ static int64_t live_jobs(struct cli *cli, const json_t *topic)
 /* What the worktree says now, where there is one here; the daemon is told. Returns its document. */
 static json_t *look(struct cli *cli, json_t *known)
 {
-    struct topic t = {0};
     struct stat st;
     json_t *fresh = NULL;
-    t.dir = cail_path("%s", js_text(known, "worktree"));
-    t.upstream = cail_path("%s", js_text(known, "upstream"));
-    t.name = cail_path("%s", js_text(known, "name"));
-    t.branch = cail_path("%s", js_text(known, "branch"));
+    struct topic t = {.dir = cail_path("%s", js_text(known, "worktree")),
+                      .upstream = cail_path("%s", js_text(known, "upstream")),
+                      .name = cail_path("%s", js_text(known, "name")),
+                      .branch = cail_path("%s", js_text(known, "branch"))};
     if (t.dir[0] == '/' && stat(t.dir, &st) == 0)
         t.base_branch = GIT_LINE(t.dir, "config", "--get", "cail.branch");
     if (t.base_branch != NULL && git_branch_name(t.base_branch) &&
         topic_say(cli, &t, NULL, &fresh) != 0)
         fresh = NULL;
-    free(t.dir);
-    free(t.upstream);
-    free(t.name);
-    free(t.branch);
-    free(t.base_branch);
+    topic_done(&t);
     if (fresh == NULL)
         return json_incref(known);
-    /* An ended check is only in the list that was read before. */
+    /* An ended check's state is only in the list that was read before. */
     const json_t *check = json_object_get(known, "check");
     if (js_int(check, "job", 0) == js_int(json_object_get(fresh, "check"), "job", 0))
         json_object_set(fresh, "check", json_object_get(known, "check"));

@@ -244,31 +244,39 @@ static int post(const json_t *row, const json_t *pr, const char *text)
     return ok ? 0 : EXIT_SOME_FAILED;
 }
 
+/* The text, the upstream's own rule about automated posting, and then a person's word. */
+static int comment(struct cli *cli, const json_t *row, const json_t *pr, const char *text)
+{
+    char *rule = term_clean(topic_rule(row, "automation"));
+    cli_put(text, strlen(text));
+    cli_say("%s", rule);
+    free(rule);
+    if (args_flag(&cli->args, "dry-run")) {
+        char *path = api_path(row, "comment_api", js_int(pr, "number", 0));
+        cli_say("dry run: nothing was sent to %s%s", api_base(), path != NULL ? path : "");
+        free(path);
+        return 0;
+    }
+    if (token() == NULL) {
+        cli_say("not posted: set GITHUB_TOKEN");
+        return EXIT_REFUSED;
+    }
+    return person_says_yes() ? post(row, pr, text) : EXIT_REFUSED;
+}
+
 int pr_comment(struct cli *cli)
 {
-    json_t *found, *row;
+    json_t *found = NULL, *row = NULL;
     if (cli->args.n_words != 2)
         return cli_usage(cli, "comment wants a pull request: an id, NAME#N or its address");
     int code = pr_find(cli, cli->args.word[1], &found);
     if (code == 0)
         code = topic_row(cli, js_text(found, "upstream"), &row);
     char *text = code == 0 ? pr_report(cli, found, &code) : NULL;
-    if (text == NULL)
-        return code;
-    cli_put(text, strlen(text));
-    char *rule = term_clean(topic_rule(row, "automation"));
-    cli_say("%s", rule);
-    free(rule);
-    if (args_flag(&cli->args, "dry-run")) {
-        char *path = api_path(row, "comment_api", js_int(found, "number", 0));
-        cli_say("dry run: nothing was sent to %s%s", api_base(), path != NULL ? path : "");
-        free(path);
-    } else if (token() == NULL) {
-        cli_say("not posted: set GITHUB_TOKEN");
-        code = EXIT_REFUSED;
-    } else {
-        code = person_says_yes() ? post(row, found, text) : EXIT_REFUSED;
-    }
+    if (text != NULL)
+        code = comment(cli, row, found, text);
     free(text);
+    json_decref(row);
+    json_decref(found);
     return code;
 }

@@ -89,6 +89,27 @@ int topic_find(struct cli *cli, size_t first, struct topic *ret)
     return EXIT_REFUSED;
 }
 
+void topic_done(struct topic *t)
+{
+    free(t->upstream);
+    free(t->name);
+    free(t->branch);
+    free(t->dir);
+    free(t->base_branch);
+    json_decref(t->row);
+    *t = (struct topic){0};
+}
+
+int topic_with(struct cli *cli, size_t first, int (*act)(struct cli *cli, struct topic *t))
+{
+    struct topic t;
+    int code = topic_find(cli, first, &t);
+    if (code == 0)
+        code = act(cli, &t);
+    topic_done(&t);
+    return code;
+}
+
 char *topic_base(const struct topic *t)
 {
     char *ref = cail_path("refs/remotes/upstream/%s", t->base_branch);

@@ -32,6 +32,9 @@ const char *topic_rule(const json_t *row, const char *key); /* a text of its rul
 
 /* The topic of the words from `first` on (UPSTREAM NAME), or of the folder we are in. */
 int topic_find(struct cli *cli, size_t first, struct topic *ret);
+void topic_done(struct topic *t); /* also after a failed topic_find */
+/* topic_find, then `act` on what it found. */
+int topic_with(struct cli *cli, size_t first, int (*act)(struct cli *cli, struct topic *t));
 
 /* The commit where the topic left its upstream's branch. Caller frees; NULL = it cannot be found.
  */

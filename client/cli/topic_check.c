@@ -37,7 +37,7 @@ static json_t *check_body(struct cli *cli, const struct topic *t, const char *ba
     return body;
 }
 
-static int run_check(struct cli *cli, const struct topic *t)
+static int run_check(struct cli *cli, struct topic *t)
 {
     struct cail_reply r;
     char *base = topic_base(t);
@@ -67,38 +67,36 @@ static int run_check(struct cli *cli, const struct topic *t)
     return attach(cli, &what);
 }
 
-/* From the hook: REMOTE and URL of a `git push`, behind the topic's own words (none). */
-static int pre_push(struct cli *cli)
+/* From the hook: the URL of a `git push`. */
+static int check_push(struct cli *cli, struct topic *t)
 {
-    struct topic t;
-    if (cli->args.n_words != 3)
-        return cli_usage(cli, "--pre-push wants the remote and its URL, as git gives them to a "
-                              "hook");
-    const char *url = cli->args.word[2];
-    char *branch = GIT_LINE(NULL, "symbolic-ref", "-q", "--short", "HEAD");
-    bool ours = branch != NULL && strncmp(branch, TOPIC_BRANCH, strlen(TOPIC_BRANCH)) == 0;
-    free(branch);
-    cli->args.n_words = 1;
-    int code = ours ? topic_find(cli, 1, &t) : 0;
-    if (!ours || code != 0)
-        return code; /* no topic: not ours to judge */
-    if (topic_is_upstream(&t, url)) {
+    if (topic_is_upstream(t, cli->args.word[2])) {
         cli_say("not pushed: that is the upstream itself; push to your fork (cail topic push)");
         return EXIT_REFUSED;
     }
-    code = run_check(cli, &t);
+    int code = run_check(cli, t);
     if (code != 0)
         cli_say("not pushed: the check ended with %d; git push --no-verify leaves it out", code);
     return code;
 }
 
+/* A branch that is no topic's is not ours to judge. */
+static bool on_topic(void)
+{
+    char *branch = GIT_LINE(NULL, "symbolic-ref", "-q", "--short", "HEAD");
+    bool ours = branch != NULL && strncmp(branch, TOPIC_BRANCH, strlen(TOPIC_BRANCH)) == 0;
+    free(branch);
+    return ours;
+}
+
 int topic_check(struct cli *cli)
 {
-    struct topic t;
-    if (args_flag(&cli->args, "pre-push"))
-        return pre_push(cli);
-    int code = topic_find(cli, 1, &t);
-    return code != 0 ? code : run_check(cli, &t);
+    if (!args_flag(&cli->args, "pre-push"))
+        return topic_with(cli, 1, run_check);
+    if (cli->args.n_words != 3)
+        return cli_usage(cli, "--pre-push wants the remote and its URL, as git gives them to a "
+                              "hook");
+    return on_topic() ? topic_with(cli, 3, check_push) : 0;
 }
 
 /* --- the hook --- */
@@ -188,18 +186,22 @@ static int write_hook(const char *path)
     return 0;
 }
 
-int topic_hook(struct cli *cli)
+static int install(struct cli *cli, struct topic *t)
 {
-    struct topic t;
-    if (cli->args.n_words < 2 || strcmp(cli->args.word[1], "install") != 0)
-        return cli_usage(cli, "hook install [UPSTREAM TOPIC]");
-    int code = topic_find(cli, 2, &t);
-    char *folder = code == 0 ? hooks_folder(&t) : NULL;
+    char *folder = hooks_folder(t);
+    (void)cli;
     if (folder == NULL)
-        return code != 0 ? code : EXIT_REFUSED;
+        return EXIT_REFUSED;
     char *path = cail_path("%s/pre-push", folder);
     free(folder);
-    code = write_hook(path);
+    int code = write_hook(path);
     free(path);
     return code;
+}
+
+int topic_hook(struct cli *cli)
+{
+    if (cli->args.n_words < 2 || strcmp(cli->args.word[1], "install") != 0)
+        return cli_usage(cli, "hook install [UPSTREAM TOPIC]");
+    return topic_with(cli, 2, install);
 }

@@ -75,35 +75,37 @@ static int may_force(struct cli *cli, const struct topic *t)
     return EXIT_REFUSED;
 }
 
-int topic_push(struct cli *cli)
+static int push(struct cli *cli, struct topic *t)
 {
-    struct topic t;
     const char *fork = args_value(&cli->args, "fork");
     bool force = args_flag(&cli->args, "force");
-    int code = topic_find(cli, 1, &t);
-    if (code == 0 && fork != NULL)
-        code = set_fork(&t, fork);
+    int code = fork != NULL ? set_fork(t, fork) : 0;
     if (code == 0)
-        code = check_targets(&t);
+        code = check_targets(t);
     if (code == 0 && force)
-        code = may_force(cli, &t);
+        code = may_force(cli, t);
     if (code != 0)
         return code;
-    char *spec = cail_path("refs/heads/%s:refs/heads/%s", t.branch, t.branch);
-    code = force ? GIT(t.dir, "push", "--set-upstream", "--no-follow-tags",
+    char *spec = cail_path("refs/heads/%s:refs/heads/%s", t->branch, t->branch);
+    code = force ? GIT(t->dir, "push", "--set-upstream", "--no-follow-tags",
                        "--recurse-submodules=no", "--force-with-lease", "origin", spec)
-                 : GIT(t.dir, "push", "--set-upstream", "--no-follow-tags",
+                 : GIT(t->dir, "push", "--set-upstream", "--no-follow-tags",
                        "--recurse-submodules=no", "origin", spec);
     free(spec);
     if (code != 0) {
         cli_say("git did not push (exit code %d)", code);
         return EXIT_SOME_FAILED;
     }
-    code = topic_say(cli, &t, NULL, NULL);
+    code = topic_say(cli, t, NULL, NULL);
     if (code == 0)
         cli_say("%s is at the fork; cail topic pr shows the page that opens a pull request",
-                t.branch);
+                t->branch);
     return code;
+}
+
+int topic_push(struct cli *cli)
+{
+    return topic_with(cli, 1, push);
 }
 
 /* --- pr --- */
@@ -209,30 +211,31 @@ static int open_page(const char *url)
     return EXIT_SOME_FAILED;
 }
 
-int topic_pr(struct cli *cli)
+static int show_page(struct cli *cli, struct topic *t)
 {
-    struct topic t;
-    int code = topic_find(cli, 1, &t);
-    char *owner = code == 0 ? topic_owner(&t) : NULL;
-    if (code != 0)
-        return code;
+    char *owner = topic_owner(t);
     if (owner == NULL) {
         cli_say("no fork with an owner in its address is known: cail topic push --fork URL");
         return EXIT_REFUSED;
     }
-    char *page = compare_page(&t, owner), *after = term_clean(topic_rule(t.row, "after_review"));
-    char *automation = term_clean(topic_rule(t.row, "automation"));
+    char *page = compare_page(t, owner), *after = term_clean(topic_rule(t->row, "after_review"));
+    char *automation = term_clean(topic_rule(t->row, "automation"));
     term_puts(STDOUT_FILENO, page);
     term_puts(STDOUT_FILENO, "\n");
     cli_say("a person opens it and answers for it. %s", automation);
     cli_say("after review: %s", after);
     cli_say("when it is open: cail topic link URL");
-    code = args_flag(&cli->args, "open") ? open_page(page) : 0;
+    int code = args_flag(&cli->args, "open") ? open_page(page) : 0;
     free(page);
     free(after);
     free(automation);
     free(owner);
     return code;
+}
+
+int topic_pr(struct cli *cli)
+{
+    return topic_with(cli, 1, show_page);
 }
 
 /* --- message --- */
@@ -245,14 +248,12 @@ static void add_comment(struct cail_buf *b, const char *label, const char *text)
     free(clean);
 }
 
-int topic_message(struct cli *cli)
+static int print_message(struct cli *cli, struct topic *t)
 {
-    struct topic t;
     struct cail_buf b = CAIL_BUF_INIT;
-    int code = topic_find(cli, 1, &t);
-    if (code != 0)
-        return code;
-    const json_t *rules = json_object_get(t.row, "rules"), *title = json_object_get(rules, "title");
+    (void)cli;
+    const json_t *rules = json_object_get(t->row, "rules"),
+                 *title = json_object_get(rules, "title");
     const json_t *message = json_object_get(rules, "message");
     const json_t *sections = json_object_get(message, "sections");
     cail_buf_addc(&b, '\n');
@@ -272,8 +273,8 @@ int topic_message(struct cli *cli)
         cail_buf_addf(&b, "# Lines of at most %d characters.\n",
                       (int)js_int(message, "body_max", 0));
     if (json_is_true(json_object_get(rules, "sign_off"))) {
-        char *name = GIT_LINE(t.dir, "config", "--get", "user.name");
-        char *mail = GIT_LINE(t.dir, "config", "--get", "user.email");
+        char *name = GIT_LINE(t->dir, "config", "--get", "user.name");
+        char *mail = GIT_LINE(t->dir, "config", "--get", "user.email");
         cail_buf_addf(&b, "\nSigned-off-by: %s <%s>\n", name != NULL ? name : "NAME",
                       mail != NULL ? mail : "ADDRESS");
         free(name);
@@ -284,4 +285,9 @@ int topic_message(struct cli *cli)
     cli_put(text, strlen(text));
     free(text);
     return 0;
+}
+
+int topic_message(struct cli *cli)
+{
+    return topic_with(cli, 1, print_message);
 }

@@ -204,39 +204,47 @@ static void tell(struct cli *cli, const struct start *s, const json_t *doc)
         cli_say("before the first pull request: %s", topic_rule(s->t.row, "cla"));
 }
 
+static int make(struct cli *cli, struct start *s)
+{
+    json_t *doc = NULL;
+    const char *wrong = git_url_wrong(s->url);
+    int code = wrong != NULL ? refuse(s->url, wrong) : 0;
+    if (code != 0 || (code = ask_branch(s)) != 0 || (code = make_folders(s->folder)) != 0 ||
+        (code = lock(s)) != 0 || (code = make_repo(s)) != 0 || (code = find_fork(cli, s)) != 0 ||
+        (code = set_upstream(s)) != 0 || (code = set_fork(s)) != 0 || (code = add_worktree(s)) != 0)
+        return code;
+    code = topic_say(cli, &s->t, json_pack("{s:b}", "closed", 0), &doc);
+    if (code == 0)
+        tell(cli, s, doc);
+    json_decref(doc);
+    return code;
+}
+
 int topic_start(struct cli *cli)
 {
     struct start s = {0};
-    json_t *doc = NULL;
     if (cli->args.n_words != 3)
         return cli_usage(cli, "start wants an upstream and a name: cail topic start llvm "
                               "mlir-fix-cse");
-    if (!git_topic_name(cli->args.word[2]) || strcmp(cli->args.word[2], "lock") == 0 ||
-        strncmp(cli->args.word[2], "repo.git", 8) == 0)
+    const char *name = cli->args.word[2];
+    if (!git_topic_name(name) || strcmp(name, "lock") == 0 || strncmp(name, "repo.git", 8) == 0)
         return cli_usage(cli, "a topic's name has 1 to 64 of a-z, 0-9, '-', '_' and '.'");
-    int code = topic_row(cli, cli->args.word[1], &s.t.row);
-    char *root = code == 0 ? topic_root() : NULL;
-    if (root == NULL)
-        return code != 0 ? code : EXIT_USAGE;
-    s.t.upstream = cail_path("%s", js_text(s.t.row, "name"));
-    s.t.name = cail_path("%s", cli->args.word[2]);
-    s.t.branch = cail_path(TOPIC_BRANCH "%s", s.t.name);
-    s.folder = cail_path("%s/%s", root, s.t.upstream);
-    s.repo = cail_path("%s/repo.git", s.folder);
-    s.t.dir = cail_path("%s/%s", s.folder, s.t.name);
-    s.url = js_text(s.t.row, "url");
+    char *root = topic_root();
+    int code = root != NULL ? topic_row(cli, cli->args.word[1], &s.t.row) : EXIT_USAGE;
+    if (code == 0) {
+        s.t.upstream = cail_path("%s", js_text(s.t.row, "name"));
+        s.t.name = cail_path("%s", name);
+        s.t.branch = cail_path(TOPIC_BRANCH "%s", name);
+        s.folder = cail_path("%s/%s", root, s.t.upstream);
+        s.repo = cail_path("%s/repo.git", s.folder);
+        s.t.dir = cail_path("%s/%s", s.folder, name);
+        s.url = js_text(s.t.row, "url");
+        code = make(cli, &s);
+    }
     free(root);
-    const char *wrong = git_url_wrong(s.url);
-    if (wrong != NULL)
-        return refuse(s.url, wrong);
-    if ((code = ask_branch(&s)) != 0 || (code = make_folders(s.folder)) != 0 ||
-        (code = lock(&s)) != 0 || (code = make_repo(&s)) != 0 || (code = find_fork(cli, &s)) != 0 ||
-        (code = set_upstream(&s)) != 0 || (code = set_fork(&s)) != 0 ||
-        (code = add_worktree(&s)) != 0)
-        return code;
-    code = topic_say(cli, &s.t, json_pack("{s:b}", "closed", 0), &doc);
-    if (code == 0)
-        tell(cli, &s, doc);
-    json_decref(doc);
+    free(s.folder);
+    free(s.repo);
+    free(s.fork);
+    topic_done(&s.t);
     return code;
 }

@@ -43,7 +43,7 @@ API_SERVE(api_upstream)
 int lab_body(const struct http_request *rq, const struct lab_member *members, size_t n, void *base,
              struct cail_err *err)
 {
-    const char *known[LAB_MEMBERS_MAX];
+    const char *known[LAB_MEMBERS_MAX] = {NULL};
     CLEANUP(json_decrefp) json_t *body = NULL;
     for (size_t i = 0; i < n; i++)
         known[i] = members[i].name;
