@@ -11,7 +11,9 @@
 
 #define STEPS      48    /* over at most 2 * BEYOND */
 #define BEYOND     7     /* standard deviations that are looked at around the mean */
-#define DP_MAX     64    /* rounds */
+#define CERTAIN    40    /* standard deviations: no sign can be wrong */
+#define DP_MAX     40    /* rounds */
+#define NEAR       4     /* rounds that the approximation may be wrong by */
 #define NEGLIGIBLE 1e-12 /* chance of that many rounds within one step */
 
 static double normal_cdf(double z)
@@ -119,15 +121,29 @@ static double two_sums_positive(double shift)
     return sum * h / 3;
 }
 
+/* What the moments of W need to know of a shift, in standard deviations. */
+struct lift {
+    double shift;
+    double p1, p2, p3; /* P(d1 > 0), P(d1 + d2 > 0), P(d1 + d2 > 0 and d1 + d3 > 0) */
+};
+
+static struct lift lift_of(double effect, double sd)
+{
+    BUG_ON(!isfinite(effect) || !isfinite(sd) || sd < 0);
+    double shift = sd > 0 ? fabs(effect) / sd : effect != 0 ? INFINITY : 0;
+    shift = fmin(shift, CERTAIN);
+    return (struct lift){shift, normal_cdf(shift), normal_cdf(sqrt(2) * shift),
+                         two_sums_positive(shift)};
+}
+
 /* W of the wrong signs is skewed to the right, and bounded by 0: Wilson and Hilferty's cube root of
  * a gamma variable with its mean and variance. */
-static double power_by_moments(double n, double shift, double critical)
+static double power_by_moments(double n, const struct lift *l, double critical)
 {
-    double p1 = normal_cdf(shift), p2 = normal_cdf(sqrt(2) * shift), p3 = two_sums_positive(shift);
-    double mean = n * (1 - p1) + n * (n - 1) / 2 * (1 - p2);
-    double variance = n * p1 * (1 - p1) +
-                      n * (n - 1) / 2 * (2 * (p1 - p2) * (p1 - p2) + 3 * p2 * (1 - p2)) +
-                      n * (n - 1) * (n - 2) * (p3 - p2 * p2);
+    double mean = n * (1 - l->p1) + n * (n - 1) / 2 * (1 - l->p2), apart = l->p1 - l->p2;
+    double variance = n * l->p1 * (1 - l->p1) +
+                      n * (n - 1) / 2 * (2 * apart * apart + 3 * l->p2 * (1 - l->p2)) +
+                      n * (n - 1) * (n - 2) * (l->p3 - l->p2 * l->p2);
     if (!(variance > 0) || !(mean > 0))
         return mean <= critical;
     double shape = mean * mean / variance;
@@ -160,46 +176,44 @@ static double critical_of(int32_t rounds, double alpha)
     return floor(n * (n + 1) / 4 - 0.5 - normal_upper(alpha / 2) * sd);
 }
 
-static double power_of(int32_t rounds, size_t n_tests, double shift, double alpha, int32_t exact)
+static double power_of(int32_t rounds, size_t n_tests, const struct lift *l, double alpha,
+                       int32_t exact)
 {
     double critical = critical_of(rounds, alpha / (double)n_tests);
     if (critical < 0)
         return 0;
-    if (shift > 40) /* no sign can be wrong */
+    if (l->shift >= CERTAIN)
         return 1;
-    return rounds <= exact ? power_by_growth((size_t)rounds, shift, (size_t)critical)
-                           : power_by_moments(rounds, shift, critical);
-}
-
-static double shift_of(double effect, double sd)
-{
-    BUG_ON(!isfinite(effect) || !isfinite(sd) || sd < 0);
-    return sd > 0 ? fabs(effect) / sd : effect != 0 ? INFINITY : 0;
+    return rounds <= exact ? power_by_growth((size_t)rounds, l->shift, (size_t)critical)
+                           : power_by_moments(rounds, l, critical);
 }
 
 double stats_power(int32_t rounds, size_t n_tests, double effect, double sd, double alpha)
 {
+    struct lift l = lift_of(effect, sd);
     BUG_ON(rounds < 1 || rounds > STATS_PAIRED_MAX || !n_tests || !(alpha > 0 && alpha < 1));
-    return power_of(rounds, n_tests, shift_of(effect, sd), alpha, STATS_POWER_EXACT);
+    return power_of(rounds, n_tests, &l, alpha, STATS_POWER_EXACT);
 }
 
 int32_t stats_rounds_needed(size_t n_tests, double effect, double sd, double alpha, double target)
 {
-    double shift = shift_of(effect, sd);
+    struct lift l = lift_of(effect, sd);
     int32_t from = stats_rounds_floor(n_tests, alpha), to = STATS_POWER_ROUNDS_MAX + 1;
     if (from < STATS_POWER_ROUNDS_MIN)
         from = STATS_POWER_ROUNDS_MIN;
     int32_t least = from;
     while (from < to) {
         int32_t mid = from + (to - from) / 2;
-        if (power_of(mid, n_tests, shift, alpha, 0) >= target)
+        if (power_of(mid, n_tests, &l, alpha, 0) >= target)
             to = mid;
         else
             from = mid + 1;
     }
-    int32_t rounds = from - 4 > least ? from - 4 : least; /* the answer lies near */
-    for (; rounds <= STATS_POWER_ROUNDS_MAX; rounds++)
-        if (power_of(rounds, n_tests, shift, alpha, STATS_POWER_EXACT) >= target)
-            return rounds;
-    return 0;
+    if (from > STATS_POWER_EXACT + NEAR)
+        return from <= STATS_POWER_ROUNDS_MAX ? from : 0;
+    from = from - NEAR > least ? from - NEAR : least;
+    while (from < STATS_POWER_ROUNDS_MAX &&
+           power_of(from, n_tests, &l, alpha, STATS_POWER_EXACT) < target)
+        from++; /* ends near where the approximation said so */
+    return from;
 }

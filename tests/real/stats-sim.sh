@@ -5,4 +5,4 @@ set -euo pipefail
 cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 build=${CAIL_BUILD:-build}
 cmake --build "$build" --target stats_sim >/dev/null 2>&1 || cmake --build "$build" --target stats_sim
-exec "$build/bin/stats_sim" "${CAIL_SIM_COMPARISONS:-20000}"
+exec "$build/bin/stats_sim" "${CAIL_SIM_COMPARISONS:-10000}"

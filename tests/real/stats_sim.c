@@ -1,5 +1,5 @@
 /* What the whole rule of a comparison (daemon/trial/judge.c) does on noise whose truth is known,
- * and what other tools' rules do on the very same series. stats_sim [COMPARISONS]; 20,000 by
+ * and what other tools' rules do on the very same series. stats_sim [COMPARISONS]; 10,000 by
  * default, some minutes.
  *
  * A series is what a machine would give to 2 R processes in a row, one after the other. Ours takes
@@ -425,7 +425,7 @@ static void powers(struct experiment *e, int comparisons, uint64_t *seed)
 int main(int argc, char **argv)
 {
     static struct experiment e;
-    int comparisons = argc > 1 ? atoi(argv[1]) : 20000;
+    int comparisons = argc > 1 ? atoi(argv[1]) : 10000;
     uint64_t seed = SEED;
     if (comparisons < 1)
         return 64;
