@@ -42,6 +42,7 @@ struct collection {
     collect_done done;
     /* Copied for the worker: it must not look at the engine. */
     char *dir, *benchmark, *spec, *build_dir, *host, *recipe_version;
+    char *compare; /* the recipe's word to comparisons, NULL = none */
     bool is_trial; /* a process of a comparison: of the commit `sha`, NULL = of none */
     char *sha;
     bool keys_cache;
@@ -236,6 +237,20 @@ static void take_result_file(struct collection *x, int fd, const char *name, con
 
 /* --- artifacts --- */
 
+/* Among the recipe's globs of what is shown side by side? */
+static bool recipe_shows_diff(const char *compare, const char *name)
+{
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    size_t i;
+    json_t *glob;
+    if (json_read(compare, strlen(compare), &v, NULL))
+        return false;
+    json_array_foreach(json_object_get(v, "diff"), i, glob)
+        if (fnmatch(json_string_value(glob), name, FNM_PATHNAME) == 0)
+            return true;
+    return false;
+}
+
 static void take_artifact(struct collection *x, int fd, const char *name, const struct stat *st)
 {
     struct collected *c = x->out;
@@ -253,6 +268,7 @@ static void take_artifact(struct collection *x, int fd, const char *name, const 
     a->bytes = st->st_size;
     sha_end(&ctx, a->sha256);
     struct job_spec spec;
+    a->diff = x->compare && recipe_shows_diff(x->compare, name);
     if (!strstr(x->spec, "\"artifacts\"") || job_spec_read(x->spec, &spec, NULL))
         return;
     for (size_t i = 0; i < spec.n_artifacts; i++)
@@ -412,6 +428,7 @@ static void collection_free(struct collection *x)
     free(x->build_dir);
     free(x->host);
     free(x->recipe_version);
+    free(x->compare);
     free(x->telemetry);
     free(x->cards);
     free(x->beside);
@@ -472,6 +489,7 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     r->cards = NULL;
     x->beside = beside_members(r);
     x->recipe_version = recipe ? mem_strdup(recipe->version) : NULL;
+    x->compare = recipe ? mem_strdup(recipe->compare) : NULL;
     x->keys_cache = has_step && recipe->step[j->step].keys_cache;
     if (has_step && recipe->step[j->step].cached)
         x->build_dir = cache_dir(e, j);

@@ -8,6 +8,7 @@
  *   trial_run.c  comparisons: from one process to the next
  *   trial_case.c comparisons: rows become verdicts; on the reader thread
  *   trial_docs.c comparisons: verdicts become documents
+ *   trial_diffs.c comparisons: artifacts side by side
  *   run.c        decisions become attempts; launching
  *   launch.c     what a job is started with: argv, environment, folders
  *   launch_side.c  and what one side of a comparison adds
@@ -269,6 +270,7 @@ void trial_replan(struct trial *t);
 /* trial_case.c */
 bool comparison_view_wants_look(const struct comparison_view *v);
 bool comparison_view_wants_confirm(const struct comparison_view *v);
+void trial_diffs_find(struct comparison_view *v); /* trial_diffs.c; on the worker pool */
 /* Verdict, exit code and rows into the comparison that is about to finish. */
 void comparison_view_conclude(const struct comparison_view *v, struct comparison *c);
 /* What identical code did, of an aa comparison. */

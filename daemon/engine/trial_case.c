@@ -447,6 +447,7 @@ int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_v
         return rc;
     }
     judge(v);
+    trial_diffs_read(v);
     *ret = v;
     return 0;
 }
@@ -483,6 +484,7 @@ void comparison_view_free(struct comparison_view *v)
     free(v->environment);
     free(v->commands);
     free(v->failed);
+    trial_diffs_done(v);
     free(v);
 }
 

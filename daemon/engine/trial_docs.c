@@ -164,6 +164,8 @@ static void make_report(const struct comparison_view *v, const char *url, struct
                                  .reason = v->failed                   ? v->failed
                                            : comparison_ended_early(c) ? c->reason
                                                                        : NULL,
+                                 .diff = v->diff,
+                                 .n_diffs = v->n_diffs,
                                  .missing = v->missing};
     for (int i = 0; i < SIDE_COUNT; i++)
         ret->side[i] = (struct trial_side_words){.label = v->rq.side[i].label,

@@ -234,20 +234,56 @@ static void conclude(struct engine *e, struct trial *t, const struct comparison_
     job_finish(e, j, JOB_SUCCEEDED, NULL);
 }
 
+/* The comparison is still there and waits for this. */
+static struct trial *judged_of(const struct judging *g)
+{
+    struct comparison *c = engine_comparison(g->e, g->id);
+    struct trial *t = c ? c->trial : NULL;
+    return t && t->judging && !g->e->closing && !g->e->failed ? t : NULL;
+}
+
+static void judging_free(struct judging *g)
+{
+    comparison_view_free(g->view);
+    free(g);
+}
+
+static void find_diffs(void *arg)
+{
+    trial_diffs_find(((struct judging *)arg)->view);
+}
+
+static void diffs_done(void *arg)
+{
+    struct judging *g = arg;
+    struct trial *t = judged_of(g);
+    if (t)
+        conclude(g->e, t, g->view);
+    judging_free(g);
+}
+
 static void judge_done(void *arg)
 {
     struct judging *g = arg;
     struct engine *e = g->e;
-    struct comparison *c = engine_comparison(e, g->id);
-    struct trial *t = c ? c->trial : NULL;
-    if (!t || e->closing || e->failed || !t->judging) {
-        comparison_view_free(g->view);
-        free(g);
+    struct trial *t = judged_of(g);
+    if (!t) {
+        judging_free(g);
+        return;
+    }
+    struct comparison *c = t->c;
+    struct job *j = c->measure_job ? engine_job(e, c->measure_job) : NULL;
+    bool first = t->goal.batch == TRIAL_BATCH_MAIN;
+    int32_t more = t->goal.rounds + t->plan.rounds;
+    bool look = j && !g->rc && first && comparison_view_wants_look(g->view) &&
+                more <= t->plan.rounds * t->plan.looks;
+    bool confirm =
+        j && !g->rc && first && t->plan.confirm && comparison_view_wants_confirm(g->view);
+    if (!g->rc && !look && !confirm && !(j && j->cancel_requested)) {
+        engine_work(e, find_diffs, diffs_done, g); /* and then the end */
         return;
     }
     t->judging = false;
-    struct job *j = c->measure_job ? engine_job(e, c->measure_job) : NULL;
-    int32_t next_rounds = t->goal.rounds + t->plan.rounds;
     if (g->rc) {
         log_error("comparison %lld: %s", (long long)c->id, g->err.text);
         trial_finish(e, t, COMPARISON_FAILED, g->err.text);
@@ -255,17 +291,11 @@ static void judge_done(void *arg)
             job_finish(e, j, JOB_FAILED, "it could not be judged");
     } else if (j && j->cancel_requested) {
         job_finish(e, j, JOB_CANCELED, "canceled");
-    } else if (j && t->goal.batch == TRIAL_BATCH_MAIN && comparison_view_wants_look(g->view) &&
-               next_rounds <= t->plan.rounds * t->plan.looks) {
-        measure_more(e, t, TRIAL_BATCH_MAIN, next_rounds);
-    } else if (j && t->goal.batch == TRIAL_BATCH_MAIN && t->plan.confirm &&
-               comparison_view_wants_confirm(g->view)) {
-        measure_more(e, t, TRIAL_BATCH_CONFIRM, t->plan.rounds);
     } else {
-        conclude(e, t, g->view);
+        measure_more(e, t, look ? TRIAL_BATCH_MAIN : TRIAL_BATCH_CONFIRM,
+                     look ? more : t->plan.rounds);
     }
-    comparison_view_free(g->view);
-    free(g);
+    judging_free(g);
 }
 
 void trial_judge_now(struct engine *e, int64_t id)

@@ -36,13 +36,19 @@ struct comparison_view {
     struct trial_case c;
     struct trial_judgement j;
     char *fingerprint, *environment, *commands;
-    const char *missing[2]; /* what was said before it began: underpowered */
-    char *failed;           /* a side whose processes fail again and again, in words; NULL = none */
+    const char *missing[2];  /* what was said before it began: underpowered */
+    struct trial_diff *diff; /* owned */
+    size_t n_diffs;
+    char *failed; /* a side whose processes fail again and again, in words; NULL = none */
 };
 
 /* Words of it; the caller frees, NULL = nothing is known. */
 char *trial_environment_of(const struct attempt *a);
 char *trial_fingerprint_of(const struct attempt *a);
 char *trial_commands_of(const struct comparison_view *v);
+
+/* trial_diffs.c: what was found when it ended, read back. */
+void trial_diffs_read(struct comparison_view *v);
+void trial_diffs_done(struct comparison_view *v);
 
 #endif

@@ -1,4 +1,5 @@
-/* What a recipe says to comparisons of it: which figures gate, and how small a change counts. */
+/* What a recipe says to comparisons of it: which figures gate, how small a change counts, and which
+ * artifacts are shown side by side. */
 #include <string.h>
 
 #include "recipe/read.h"
@@ -46,6 +47,7 @@ static int read_min_effect(struct recipe_reader *rd, json_t *v, const struct rec
 static const struct recipe_field compare_fields[] = {
     {"metrics", read_globs, 0, 1, METRICS_MAX, false},
     {"min_effect", read_min_effect, 0, 0, 0, false},
+    {"diff", read_globs, 0, 1, METRICS_MAX, false},
 };
 
 int recipe_read_compare(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to)

@@ -79,7 +79,7 @@ struct recipe {
     size_t n_results;
     struct recipe_use *use;
     size_t n_uses;
-    char *compare; /* how comparisons judge it: {"metrics": [globs], "min_effect": {kind: x}}; NULL */
+    char *compare; /* how comparisons judge it: "metrics", "min_effect", "diff"; NULL = says nothing */
     char **artifacts; /* globs below $CAIL_ARTIFACTS; NULL = all */
     int32_t max_tries, backoff_s;
     uint32_t retry_on;

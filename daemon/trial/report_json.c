@@ -167,7 +167,7 @@ static void put_diffs(struct jw *w, const struct trial_report *r)
         jw_kstr(w, "name", r->diff[i].name);
         jw_kstr(w, "base_sha256", r->diff[i].base_sha256);
         jw_kstr(w, "head_sha256", r->diff[i].head_sha256);
-        jw_kstr(w, "diff", r->diff[i].text);
+        jw_kstr(w, "text", r->diff[i].text);
         jw_close(w, '}');
     }
     jw_close(w, ']');

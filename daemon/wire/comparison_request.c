@@ -260,6 +260,14 @@ static int get_needs(struct decode *d, json_t *v)
     return get_object(d, v, &d->rq->needs); /* looked at where the job is made */
 }
 
+static int get_artifacts(struct decode *d, json_t *v)
+{
+    if (!json_is_array(v))
+        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants an array of {path, diff}");
+    d->rq->artifacts = dump(v); /* looked at where the job is made */
+    return 0;
+}
+
 static int get_rounds(struct decode *d, json_t *v)
 {
     return get_range(d, v, 1, 200, &d->rq->rounds); /* the planner says what is too few, and why */
@@ -376,6 +384,7 @@ static const struct field fields[] = {
     {"params", get_params},
     {"env", get_request_env},
     {"needs", get_needs},
+    {"artifacts", get_artifacts},
     {"base", get_base},
     {"head", get_head},
     {"rounds", get_rounds},
@@ -523,6 +532,7 @@ void comparison_request_done(struct comparison_request *rq)
     free(rq->params);
     free(rq->env);
     free(rq->needs);
+    free(rq->artifacts);
     memset(rq, 0, sizeof *rq);
 }
 
@@ -630,6 +640,8 @@ static json_t *measure_job(const struct comparison_request *rq, int64_t id, int 
         json_object_set_new(job, "env", parsed(rq->env));
     if (rq->needs)
         json_object_set_new(job, "needs", parsed(rq->needs));
+    if (rq->artifacts)
+        json_object_set_new(job, "artifacts", parsed(rq->artifacts));
     if (rq->timeout_s)
         json_object_set_new(job, "timeout_s", json_integer(rq->timeout_s));
     return job;

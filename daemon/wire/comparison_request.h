@@ -25,6 +25,7 @@ struct comparison_side {
 struct comparison_request {
     enum comparison_kind kind;
     char *name, *recipe, *pr, *queue, *cwd, *build_root; /* NULL = not said */
+    char *artifacts; /* as in a job request, JSON array text; NULL = not said */
     char *params, *env, *needs;                          /* JSON object texts, NULL = not said */
     struct comparison_side side[SIDE_COUNT];
     int32_t rounds, looks, repeats_max; /* 0 = not said, the planner's default */

@@ -284,6 +284,20 @@ def test_the_report_is_the_same_text_each_time(lab):
     assert lab.get(f"/comparisons/{doc['id']}/report?format=pdf").status == 400
 
 
+def test_texts_marked_diff_are_shown_side_by_side(lab):
+    def side(word):
+        return sh(f"printf 'one\\n{word}\\nthree\\n' > $CAIL_ARTIFACTS/ir.txt; echo same > $CAIL_ARTIFACTS/b.txt;"
+                  f"printf '\\0{word}' > $CAIL_ARTIFACTS/bin.txt; echo {word} > $CAIL_ARTIFACTS/not-marked")
+    doc = compare(lab, base=side("two"), head=side("zwei"), rounds=6, confirm=False,
+                  artifacts=[{"path": "*.txt", "diff": True}])
+    assert [d["name"] for d in doc["diffs"]] == ["bin.txt", "ir.txt"]
+    assert doc["diffs"][0].get("text") is None
+    assert "-two\n+zwei\n" in doc["diffs"][1]["text"]
+    assert b"+zwei" in lab.get(f"/comparisons/{doc['id']}/report").body
+    lab.stop().start()
+    assert lab.read(f"/comparisons/{doc['id']}")["diffs"] == doc["diffs"]
+
+
 def test_lists_and_events(lab):
     with lab.sse("/events") as events:
         doc = compare(lab, base=sh("true"), head=sh("true"), rounds=6, confirm=False, name="here it is")
