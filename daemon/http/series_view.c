@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "stats/median.h"
 
+enum { AA_LEAST = 20 };
+
 /* --- one point a commit --- */
 
 static void key_of(const struct point *p, char out[VIEW_KEY_LEN])
@@ -161,19 +163,39 @@ static void cut(struct view *v, bool compat_otava)
         v->of_value[v->n_values++] = i;
     }
     rule.compat_otava = compat_otava;
-    v->min_magnitude = rule.min_magnitude = compat_otava ? 0 : least_of(v->series.kind);
+    v->min_magnitude = compat_otava ? 0 : least_of(v->series.kind);
+    if (!compat_otava && v->aa_floor > v->min_magnitude)
+        v->min_magnitude = v->aa_floor;
+    rule.min_magnitude = v->min_magnitude;
     stats_history(value, at_s, v->n_values, &rule, &v->history);
     free(value);
     free(at_s);
 }
 
+/* The noise floor, from at least 20 A/A comparisons. */
+static int read_floor(struct store_reader *r, struct view *v, struct cail_err *err)
+{
+    char fingerprint[HISTORY_ID_LEN];
+    double *effect;
+    size_t n;
+    history_id_text(v->series.fingerprint_id, fingerprint);
+    int rc = store_read_aa_effects(r, &v->series, fingerprint, &effect, &n, err);
+    if (rc == 0 && n >= AA_LEAST)
+        v->aa_floor = expm1(effect[(n * 95 + 99) / 100 - 1]);
+    if (rc == 0)
+        free(effect);
+    return rc;
+}
+
 int view_load(struct store_reader *r, const struct series *s, const struct view_wish *wish,
               struct view *ret, struct cail_err *err)
 {
-    *ret = (struct view){.series = *s, .order = "at"};
+    *ret = (struct view){.series = *s, .order = "at", .aa_floor = NAN};
     int rc = store_read_points(r, s->id, wish->since_us, wish->limit, &ret->rows, err);
     if (rc == 0)
         rc = store_read_change_states(r, s->id, &ret->states, err);
+    if (rc == 0)
+        rc = read_floor(r, ret, err);
     if (rc) {
         view_done(ret);
         return rc;
@@ -403,6 +425,8 @@ int view_members(struct jw *w, const struct view *v, struct store_reader *sample
 {
     const struct stats_history *h = &v->history;
     jw_kstr(w, "ordered_by", v->order);
+    jw_kreal(w, "smallest_change", v->min_magnitude);
+    jw_kreal(w, "aa_floor", v->aa_floor);
     int rc = points_member(w, v, samples, err);
     jw_key(w, "segments");
     jw_open(w, '[');

@@ -33,7 +33,8 @@ struct view {
     const char *order; /* "position", "committed_at" or "at": what orders the points */
     size_t *of_value;  /* points that have a value, as history counts them */
     size_t n_values;
-    double min_magnitude;
+    double min_magnitude; /* changes up to this are none */
+    double aa_floor;      /* what identical code does: the 95th percentile; NaN = not known */
     struct stats_history history;
     struct change_state_rows states;
 };

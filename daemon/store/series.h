@@ -129,6 +129,11 @@ int store_read_points(struct store_reader *r, int64_t series_id, int64_t since_u
 int store_read_samples(struct store_reader *r, int64_t result_id, double **ret, size_t *ret_n,
                        struct cail_err *err) NODISCARD;
 
+/* What identical code did in this series, |ln(head/base)| of each A/A comparison, ascending; the
+ * fingerprint as comparisons write it. Caller frees *ret. */
+int store_read_aa_effects(struct store_reader *r, const struct series *s, const char *fingerprint,
+                          double **ret, size_t *ret_n, struct cail_err *err) NODISCARD;
+
 enum { STORE_MARKS_MAX = 1000 };
 struct baseline_rows {
     struct baseline *row;

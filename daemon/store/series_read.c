@@ -266,6 +266,31 @@ int store_read_samples(struct store_reader *r, int64_t result_id, double **ret, 
     return 0;
 }
 
+int store_read_aa_effects(struct store_reader *r, const struct series *s, const char *fingerprint,
+                          double **ret, size_t *ret_n, struct cail_err *err)
+{
+    const char *const by[] = {s->benchmark, s->params, s->metric, fingerprint};
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    *ret = NULL;
+    *ret_n = 0;
+    int code = reader_stmt(r, R_AA_EFFECTS, &st, err);
+    if (code)
+        return code;
+    for (int i = 0; i < (int)ARRAY_LEN(by); i++)
+        sqlite3_bind_text(st, i + 1, by[i], -1, SQLITE_STATIC);
+    while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row) {
+        *ret = grow(*ret, *ret_n, sizeof **ret);
+        (*ret)[(*ret_n)++] = sqlite3_column_double(st, 0);
+    }
+    if (code) {
+        free(*ret);
+        *ret = NULL;
+        *ret_n = 0;
+    }
+    return code;
+}
+
 /* --- what people said --- */
 
 void baseline_done(struct baseline *x)

@@ -220,3 +220,58 @@ def test_summaries_outlive_a_restart_and_a_repeat_joins_its_commit(lab):
     one, = series(lab, "benchmark=again")
     point, = one["points"]
     assert point["value"] == 5 and point["runs"] == 2 and point["job"] == job
+
+
+# --- the client ---
+
+
+@pytest.fixture(scope="module")
+def cli(lab, tmp_path_factory):
+    return Client(tmp_path_factory.mktemp("home"), lab)
+
+
+def test_client_history(lab, cli):
+    text = cli.ok("history", "gemm", "time", "--param", "dtype=f16")
+    assert "24 points" in text and "lower is better" in text
+    assert "+20." in text and f"regression between {sha(11)[:12]} and {sha(12)[:12]}" in text
+    assert json.loads(cli.ok("history", "gemm", "--json"))["series"]
+    assert "nothing" not in cli.ok("benchmarks", "gemm") and "gemm" in cli.ok("benchmarks")
+    assert cli.run("history", "no-such").returncode == 0
+    assert cli.run("history", "gemm", "--since", "yesterday").returncode == 64
+    change = lab.get("/results/changes?state=all&benchmark=gemm").json()["changes"][0]["id"]
+    cli.ok("history", "--say", "fixed", change, "--note", "by 12")
+    assert change not in cli.ok("history") and change in cli.ok("history", "--state", "fixed")
+    assert cli.run("history", "--say", "fixed").returncode == 64
+
+
+def test_client_results(lab, cli, tmp_path):
+    assert "99." in cli.ok("results", lab.jobs[0])
+    assert cli.ok("results", "export", lab.jobs[0], "--format", "csv").startswith("job,benchmark,")
+    assert cli.run("results", "export", lab.jobs[0], "--format", "xlsx").returncode == 64
+    assert cli.run("results", "export", lab.jobs[0]).returncode == 64
+    rows = [{"name": "gflops", "benchmark": "mm", "unit": "GFLOP/s", "better": "higher", "value": 10 * m,
+             "params": {"m": m}} for m in (8, 16)]
+    (tmp_path / "r.json").write_text(json.dumps(rows))
+    cli.ok("results", "import", "r.json", "--benchmark", "mm", "--commit", sha(7), cwd=tmp_path)
+    table = cli.ok("results", "table", "--rows", "m", "--value", "gflops", "-b", "mm", "--csv")
+    assert table == "m,gflops\n8,80\n16,160\n"
+    assert "160" in cli.ok("results", "table", "--rows", "m", "--value", "gflops", "-b", "mm")
+    one, = series(lab, "benchmark=mm&params=m=8")
+    assert one["points"][0]["commit"] == sha(7)
+    cli.ok("results", "import", "-", "--job", lab.jobs[0], "--machine", "ci-9", stdin=json.dumps(rows).encode())
+    assert len(series(lab, "benchmark=mm&params=m=8")) == 2
+    for bad in (["import", "r.json"], ["import", "none.json", "--job", "1"], ["table", "--rows", "m"]):
+        assert cli.run("results", *bad).returncode == 64, bad
+
+
+def test_client_marks(lab, cli):
+    cli.ok("baseline", "set", "mine", "--commit", sha(2), "--note", "a note")
+    cli.ok("baseline", "release", "v9", "--commit", sha(3))
+    listed = cli.ok("baseline")
+    assert "mine" in listed and "v9" in listed and "a note" in listed
+    cli.ok("annotate", "a remark", "--commit", sha(4), "--benchmark", "gemm")
+    assert "a remark" in cli.ok("annotate", "--benchmark", "gemm")
+    shown = cli.ok("history", "gemm", "time")
+    assert "release v9 at" in shown and "baseline mine at" in shown and "a remark" in shown
+    for bad in (["baseline", "set", "x"], ["baseline", "release", "x"], ["annotate", "two", "words"]):
+        assert cli.run(*bad).returncode == 64, bad
