@@ -286,8 +286,7 @@ int compare_request(struct cli *cli, json_t **ret)
     if (code == 0)
         code = set_side_objects(cli, body);
     if (code == 0)
-        code = request_rest(
-            cli, body, json_object_get(body, "recipe") != NULL || args_flag(&cli->args, "job"));
+        code = request_rest(cli, body, !args_flag(&cli->args, "command"));
     if (code != 0 || same) {
         json_decref(body);
         body = NULL;

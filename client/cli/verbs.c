@@ -155,7 +155,8 @@ static const struct opt opts_topic[] = {
     {"force", 0, NULL, "push: with a lease, where the upstream's rules allow it", COMPLETE_NONE},
     {"open", 0, NULL, "pr: open the page in a browser", COMPLETE_NONE},
     {"all", 'a', NULL, "status: closed topics too", COMPLETE_NONE},
-    {"pre-push", 0, NULL, "check: as the hook calls it, with the remote and its URL", COMPLETE_NONE},
+    {"pre-push", 0, NULL, "check: as the hook calls it, with the remote and its URL",
+     COMPLETE_NONE},
     {0},
 };
 
@@ -424,8 +425,7 @@ const struct verb verbs[] = {
      false},
     {"compare",
      "",
-     "[BASE HEAD] [--recipe RECIPE] | --command A --command B | show | follow | report | cancel | "
-     "ls",
+     "[BASE HEAD] [--recipe RECIPE] | show | follow | report | cancel | ls",
      "base against head, measured in turns, with a verdict",
      cmd_compare,
      COMPLETE_WORDS,
