@@ -284,6 +284,20 @@ static void requeue(struct engine *e, struct job *j, const struct engine_known_s
     settle_after(e, j, states);
 }
 
+/* Its comparison is over; alone the job would measure nothing. */
+static int check_alone(const struct job *j, struct cail_err *err)
+{
+    static const char member[] = "\"comparison\":";
+    const char *at = j->spec;
+    while ((at = strstr(at, member)) &&
+           !(at[sizeof member - 1] >= '1' && at[sizeof member - 1] <= '9'))
+        at++; /* a label of that name has a string */
+    if (!at)
+        return 0;
+    return err_set(err, E_CONFLICT, "job %lld belongs to comparison %lld: compare again instead",
+                   (long long)j->id, strtoll(at + sizeof member - 1, NULL, 10));
+}
+
 int engine_retry(struct engine *e, struct job_record *rec, const struct group *group,
                  const struct engine_known_states *states, struct job **ret, struct cail_err *err)
 {
@@ -294,8 +308,11 @@ int engine_retry(struct engine *e, struct job_record *rec, const struct group *g
                        (long long)id, job_state_words[j->state]);
     if (!j && !job_state_is_terminal(rec->job->state))
         return err_set(err, E_CONFLICT, "job %lld has just changed; try again", (long long)id);
+    int rc = check_alone(rec->job, err);
+    if (rc)
+        return rc;
     if (!j) {
-        int rc = rec->job->group ? group_adopt(e, group, err) : 0;
+        rc = rec->job->group ? group_adopt(e, group, err) : 0;
         if (rc)
             return rc;
         j = rec->job;
@@ -323,7 +340,9 @@ int engine_group_retry(struct engine *e, struct group_record *rec, bool only_fai
     if (!n)
         return err_set(err, E_CONFLICT, "group %lld has no %s member to retry",
                        (long long)rec->group->id, only_failed ? "failed" : "finished");
-    int rc = group_adopt(e, rec->group, err);
+    int rc = check_alone(rec->jobs.job[0], err);
+    if (!rc)
+        rc = group_adopt(e, rec->group, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < rec->jobs.n; i++) {
@@ -351,8 +370,8 @@ void engine_group_cancel(struct engine *e, int64_t group, int64_t grace_ms)
     free(jobs);
 }
 
-int engine_add_results(struct engine *e, const struct job *j, int64_t attempt_id,
-                       struct result *r, struct history *h, struct cail_err *err)
+int engine_add_results(struct engine *e, const struct job *j, int64_t attempt_id, struct result *r,
+                       struct history *h, struct cail_err *err)
 {
     if (!attempt_id)
         return err_set(err, E_CONFLICT, "job %lld has not started: results belong to an attempt",

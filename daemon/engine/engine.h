@@ -131,9 +131,12 @@ void engine_group_cancel(struct engine *e, int64_t group, int64_t grace_ms);
 /* --- comparisons --- */
 struct comparison_request;
 /* Takes *rq on success. body = its own text, kept. The comparison, live (unpaired ones too, until
- * they are judged). */
+ * they are judged). idem_key NULL = none; one that was seen before gives no comparison but
+ * *ret_measured, the measuring job of the one it made. */
 int engine_compare(struct engine *e, struct comparison_request *rq, const char *body, size_t len,
-                   uid_t uid, struct comparison **ret, struct cail_err *err) NODISCARD;
+                   uid_t uid, const char *idem_key, const char *body_sha256,
+                   struct comparison **ret, int64_t *ret_measured,
+                   struct cail_err *err) NODISCARD;
 struct comparison *engine_comparison(struct engine *e, int64_t id); /* live, or NULL */
 int engine_comparison_cancel(struct engine *e, struct comparison *c, int64_t grace_ms,
                              struct cail_err *err) NODISCARD;

@@ -223,6 +223,12 @@ int submit_check(struct engine *e, struct submission *sub, const struct engine_k
 void submit_take(struct engine *e, struct submission *sub, uid_t uid,
                  const struct engine_known_states *states, struct engine_submitted *ret);
 
+/* An Idempotency-Key ("<uid>:<key>"): 0 = new, -1 = seen, *ret says what it made; else an error. */
+int submit_check_key(struct engine *e, const char *key, const char *sha,
+                     struct engine_submitted *ret, struct cail_err *err) NODISCARD;
+void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
+                     int64_t at_us);
+
 /* uses.c */
 struct uses;
 /* What the jobs of a checked submission use, checked too. *ret may be NULL: nothing. */

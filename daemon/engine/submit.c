@@ -224,7 +224,7 @@ static struct idem *idem_find(struct engine *e, const char *key)
     return i;
 }
 
-static void idem_add(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
+void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
                      int64_t at_us)
 {
     struct idem *i = mem_zalloc(sizeof *i);
@@ -238,8 +238,8 @@ static void idem_add(struct engine *e, const char *key, const char *sha, int64_t
 }
 
 /* 1 = repeated. */
-static int check_idem(struct engine *e, const char *key, const char *sha,
-                      struct engine_submitted *ret, struct cail_err *err)
+int submit_check_key(struct engine *e, const char *key, const char *sha,
+                     struct engine_submitted *ret, struct cail_err *err)
 {
     struct idem *i = idem_find(e, key);
     if (!i)
@@ -391,7 +391,7 @@ int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const cha
     struct uses *uses = NULL;
     memset(ret, 0, sizeof *ret);
     CLEANUP(mem_freep) char *key = idem_key ? mem_printf("%u:%s", (unsigned)uid, idem_key) : NULL;
-    int rc = key ? check_idem(e, key, body_sha256, ret, err) : 0;
+    int rc = key ? submit_check_key(e, key, body_sha256, ret, err) : 0;
     if (rc)
         return rc < 0 ? 0 : rc;
     rc = submit_check(e, sub, states, ret, err);
@@ -402,7 +402,7 @@ int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const cha
     uses_take(e, uses, uid);
     submit_take(e, sub, uid, states, ret);
     if (key)
-        idem_add(e, key, body_sha256, ret->group ? 0 : ret->job[0]->id,
-                 ret->group ? ret->group->id : 0, clock_wall_us());
+        submit_keep_key(e, key, body_sha256, ret->group ? 0 : ret->job[0]->id,
+                        ret->group ? ret->group->id : 0, clock_wall_us());
     return 0;
 }

@@ -46,6 +46,9 @@ void api_json_end(struct http_reply *reply);
 /* seconds of ?wait=, 0 = none. Sets the deadline on the first call. */
 int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err) NODISCARD;
 
+/* Is that an Idempotency-Key? */
+int api_check_key(const char *key, struct cail_err *err) NODISCARD;
+
 /* --- one job --- */
 
 struct group_loaded;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "http/api.h"
 #include "http/api_body.h"
@@ -22,7 +23,8 @@ struct comparison_loaded {
 
 struct compare_scratch {
     struct api_scratch base;
-    int64_t id; /* what this request has made; 0 = nothing yet */
+    int64_t id;       /* what this request has made; 0 = nothing yet */
+    int64_t measured; /* or what its Idempotency-Key made before: the measuring job */
 };
 
 static void *load(void *reader, int64_t id)
@@ -45,9 +47,11 @@ API_LOAD(load_comparison)
 API_LOAD(load_compared)
 {
     const struct compare_scratch *sc = rq->scratch;
-    (void)err;
-    *ret = load(reader, sc ? sc->id : 0);
-    return 0;
+    int64_t id = sc->id;
+    int rc = id ? 0 : store_read_comparison_of(reader, sc->measured, &id, err);
+    if (rc == 0)
+        *ret = load(reader, id);
+    return rc;
 }
 
 void comparison_loaded_free(void *loaded)
@@ -182,16 +186,23 @@ API_SERVE(api_comparison_cancel)
 /* --- posted --- */
 
 static int make(struct api *api, struct http_request *rq, struct comparison **ret,
-                struct cail_err *err)
+                int64_t *ret_measured, struct cail_err *err)
 {
+    char sha256[DIGEST_LEN] = "";
+    const char *key = rq->idempotency_key;
     struct comparison_request cr;
-    int rc = comparison_request_read(rq->body, rq->body_len, &cr, err);
+    int rc = key ? api_check_key(key, err) : 0;
+    if (rc == 0)
+        rc = comparison_request_read(rq->body, rq->body_len, &cr, err);
     if (rc)
         return rc;
+    if (key)
+        digest_hex(rq->body, rq->body_len, sha256);
     rc = api_pr_settle(api, &cr.pr, "/pr", err);
     if (rc == 0)
-        rc = engine_compare(api->engine, &cr, rq->body, rq->body_len, rq->peer.uid, ret, err);
-    if (rc == 0)
+        rc = engine_compare(api->engine, &cr, rq->body, rq->body_len, rq->peer.uid, key, sha256,
+                            ret, ret_measured, err);
+    if (rc == 0 && *ret)
         api_pr_known(api, (*ret)->pr);
     comparison_request_done(&cr);
     return rc;
@@ -217,14 +228,14 @@ API_SERVE(api_compare)
     if (rc)
         return rc;
     struct compare_scratch *sc = api_scratch(rq, sizeof *sc);
-    if (!sc->id) {
-        rc = make(api, rq, &c, err);
+    if (!sc->id && !sc->measured) {
+        rc = make(api, rq, &c, &sc->measured, err);
         if (rc) {
             api_from_memory(api, reply); /* what it was refused for may not be durable yet */
             return rc;
         }
-        sc->id = c->id;
-        if (!wait_s) {
+        sc->id = c ? c->id : 0;
+        if (c && !wait_s) {
             struct jw w = JW(&reply->body);
             comparison_summary(&w, c);
             api_json_end(reply);
@@ -233,6 +244,10 @@ API_SERVE(api_compare)
             return 0;
         }
     }
+    if (!sc->id && !(l = api_loaded(rq)))
+        return api_reload(rq); /* made before: which one was it? */
+    if (!sc->id && l->rc == 0)
+        sc->id = comparison_view_row(l->view)->id;
     *ret_wait_key = sc->id;
     if (must_wait(api, rq, sc->id, wait_s))
         return HTTP_WAIT;
@@ -242,6 +257,8 @@ API_SERVE(api_compare)
     comparison_view_put(l->view, COMPARISON_JSON, NULL, &reply->body);
     api_from_memory(api, reply);
     location(reply, sc->id);
+    if (sc->measured)
+        reply->status = 200;
     return 0;
 }
 

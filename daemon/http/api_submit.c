@@ -65,7 +65,7 @@ int load_submit(void *reader, const struct http_request *rq, void **ret, struct 
     return rc;
 }
 
-static int check_key(const char *key, struct cail_err *err)
+int api_check_key(const char *key, struct cail_err *err)
 {
     size_t len = strlen(key);
     for (size_t i = 0; i < len; i++)
@@ -263,7 +263,7 @@ API_SERVE(api_submit)
         return old_reply(api, sc, l, reply, err);
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0 && rq->idempotency_key)
-        rc = check_key(rq->idempotency_key, err);
+        rc = api_check_key(rq->idempotency_key, err);
     if (rc)
         return rc;
     if (!l)

@@ -280,3 +280,40 @@ int store_read_aa(struct store_reader *r, const char *fingerprint,
            sqlite3_column_int(st, 4) != 0, sqlite3_column_int64(st, 5));
     return code;
 }
+
+int store_read_comparison_of(struct store_reader *r, int64_t measure_job, int64_t *ret,
+                             struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    int code = reader_stmt(r, R_COMPARISON_OF, &st, err);
+    if (code)
+        return code;
+    sqlite3_bind_int64(st, 1, measure_job);
+    code = reader_step(r, st, &is_row, err);
+    if (!code)
+        *ret = is_row ? sqlite3_column_int64(st, 0) : 0;
+    return code;
+}
+
+int store_read_noise(struct store_reader *r, int32_t limit,
+                     void (*fn)(void *arg, const struct aa_row *row), void *arg,
+                     struct cail_err *err)
+{
+    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
+    bool is_row;
+    int code = reader_stmt(r, R_NOISE, &st, err);
+    if (code)
+        return code;
+    sqlite3_bind_int(st, 1, limit);
+    while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row)
+        fn(arg, &(struct aa_row){.fingerprint = row_text(st, 0),
+                                 .benchmark = row_text(st, 1),
+                                 .params = row_text(st, 2),
+                                 .metric = row_text(st, 3),
+                                 .effect = sqlite3_column_double(st, 4),
+                                 .alarm = sqlite3_column_int(st, 5) != 0,
+                                 .comparison_id = sqlite3_column_int64(st, 6),
+                                 .at_us = sqlite3_column_int64(st, 7)});
+    return code;
+}

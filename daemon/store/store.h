@@ -222,6 +222,20 @@ struct comparison_record {
 void comparison_record_done(struct comparison_record *rec);
 int store_read_comparison(struct store_reader *r, int64_t id, struct comparison_record *ret,
                           struct cail_err *err) NODISCARD;
+/* The comparison that a job measures; *ret 0 = none. */
+int store_read_comparison_of(struct store_reader *r, int64_t measure_job, int64_t *ret,
+                             struct cail_err *err) NODISCARD;
+/* Every A/A effect (at most `limit`), by machine and series. The strings are valid in the call
+ * alone. */
+struct aa_row {
+    const char *fingerprint, *benchmark, *params, *metric;
+    double effect; /* ln(head/base) */
+    bool alarm;
+    int64_t comparison_id, at_us;
+};
+int store_read_noise(struct store_reader *r, int32_t limit,
+                     void (*fn)(void *arg, const struct aa_row *row), void *arg,
+                     struct cail_err *err) NODISCARD;
 /* A/A effects of one machine, by series. The strings are valid in the call alone. */
 int store_read_aa(struct store_reader *r, const char *fingerprint,
                   void (*fn)(void *arg, const char *benchmark, const char *params,

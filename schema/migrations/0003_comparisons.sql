@@ -25,6 +25,7 @@ CREATE TABLE comparison (
     CHECK ((finished_at_us IS NOT NULL) = (state IN ('finished', 'failed', 'canceled')))
 ) STRICT;
 CREATE INDEX comparison_live ON comparison (id) WHERE state IN ('preparing', 'measuring', 'judging');
+CREATE INDEX comparison_of_job ON comparison (measure_job) WHERE measure_job IS NOT NULL;
 CREATE INDEX comparison_pr ON comparison (pr, id) WHERE pr IS NOT NULL;
 
 -- One process of one side in one round; `seq` is the order in which they were begun.

@@ -298,6 +298,25 @@ def test_texts_marked_diff_are_shown_side_by_side(lab):
     assert lab.read(f"/comparisons/{doc['id']}")["diffs"] == doc["diffs"]
 
 
+def test_an_idempotency_key_compares_once(lab):
+    body = {"base": sh("true"), "head": sh("true"), "rounds": 6, "confirm": False}
+    first = lab.post("/comparisons", body, Idempotency_Key="k")
+    again = lab.post("/comparisons?wait=60", body, Idempotency_Key="k")
+    assert (first.status, again.status) == (201, 200)
+    assert again.json()["id"] == first.json()["id"] and again.json()["state"] == "finished"
+    lab.kill9().start()
+    late = lab.post("/comparisons", body, Idempotency_Key="k")
+    assert late.status == 200 and late.json()["id"] == first.json()["id"]
+    assert lab.post("/comparisons", {**body, "rounds": 7}, Idempotency_Key="k").status == 409
+    assert len(lab.read("/comparisons")["comparisons"]) == 1
+
+
+def test_a_job_of_a_comparison_is_not_retried_alone(lab):
+    doc = compare(lab, base=sh("true"), head=sh("true"), rounds=6, confirm=False)
+    reply = lab.post(f"/jobs/{doc['jobs']['measure']}/retry", {})
+    assert reply.status == 409 and f"comparison {doc['id']}" in reply.json()["detail"]
+
+
 def test_lists_and_events(lab):
     with lab.sse("/events") as events:
         doc = compare(lab, base=sh("true"), head=sh("true"), rounds=6, confirm=False, name="here it is")
