@@ -46,7 +46,8 @@ static bool is_name(const char *s)
 {
     size_t len = strlen(s);
     return len && len <= 64 && strspn(s, name_chars) == len && s[0] != '-' && s[0] != '.' &&
-           !strstr(s, "..") && s[len - 1] != '.' && (len < 5 || strcmp(s + len - 5, ".lock") != 0);
+           s[0] != '_' && !strstr(s, "..") && s[len - 1] != '.' &&
+           (len < 5 || strcmp(s + len - 5, ".lock") != 0);
 }
 
 static int check(struct lab *lab, const struct lab_topic_change *c, const struct upstream **ret_u,

@@ -297,6 +297,42 @@ def test_message_is_a_template_that_the_check_takes(world):
     assert "#" not in w.git("log", "-1", "--format=%B", cwd=tree)
 
 
+@needs_clang
+@pytest.mark.parametrize("script, line", [
+    ("echo 'An error has occurred: InvalidConfigError'; exit 1", "ok    formatter    clang-format"),
+    ("echo oh; exit 3", "ok    formatter    clang-format"),
+    ("echo reformatted lib/b.c; exit 1", "FAIL  formatter    pre-commit"),
+    ("exit 0", "ok    formatter    pre-commit")])
+def test_the_formatter_that_can_look_decides(world, script, line):
+    w = world("iree", "main", C_STYLE)
+    tool = w.daemon.folder / ".local" / "bin" / "pre-commit"
+    tool.parent.mkdir(parents=True, exist_ok=True)
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    tree = w.start("x")
+    w.commit(tree, "[Codegen] Add b", {"lib/b.c": GOOD_C}, "-s")
+    assert line in w.cail("topic", "check", cwd=tree).stdout.decode()
+
+
+def test_a_tool_that_is_not_here_is_no_pass(world):
+    w = world("xla", "main", {"xla/a.rs": ""})
+    tree = w.start("x")
+    w.commit(tree, "Add it", {"xla/b.cc": "int b;\n"})
+    row = json.loads((RECIPES / "upstreams" / "xla.json").read_text())
+    row["rules"]["formatters"] = [[{"name": "nope", "needs": "no-such-tool", "package": "nope", "check": ["nope"],
+                                    "fix": "nope", "files": ["*"]}]]
+    rules, out = w.tmp / "xla.json", w.tmp / "out.json"
+    rules.write_text(json.dumps(row))
+    base = w.git("rev-parse", "HEAD~1", cwd=tree)
+    done = subprocess.run(["/usr/bin/python3", RECIPES / "tools/cail/topic-check/check.py", rules, tree, base, "", out],
+                          capture_output=True, text=True, env=w.env)
+    assert done.returncode == 0, done
+    assert "skip  formatter    nope is not here or cannot run (Debian: nope)" in done.stdout
+    states = {r["rule"]: r["state"] for r in json.loads(out.read_text())["rules"]}
+    assert states == {"commits": "passed", "title": "passed", "message": "passed", "formatter": "skipped",
+                      "reviewers": "note", "CLA": "note"}
+
+
 def test_outside_a_topic(llvm):
     for words in (["check"], ["push"], ["pr"], ["message"], ["link", "llvm#1"], ["hook", "install"]):
         done = llvm.cail("topic", *words)

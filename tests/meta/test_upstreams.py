@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schema" / "json" / "upstream.json").read_text())
 FILES = sorted((ROOT / "recipes" / "upstreams").glob("*.json"))
 ROWS = {f.stem: json.loads(f.read_text()) for f in FILES}
-RECIPES = {json.loads(f.read_text())["name"] for f in (ROOT / "recipes").rglob("recipe.json")}
+RECIPES = {r["name"]: r.get("upstream") for f in (ROOT / "recipes").rglob("recipe.json")
+           for r in [json.loads(f.read_text())]}
 
 
 def test_all_are_there():
@@ -31,6 +32,13 @@ def test_row(name):
             taken = {other["name"], *other["aliases"]}
             assert not taken & {name, *row["aliases"]}
             assert other["pull"]["page"] != row["pull"]["page"]
+
+
+def test_recipes_are_there_and_named():
+    """Both ways: what a row names exists, and no recipe of an upstream is left out of its row."""
+    named = {(u, r) for u, row in ROWS.items() for group in row["recipes"].values() for r in group}
+    assert {r for _, r in named} <= set(RECIPES)
+    assert {(u, r) for r, u in RECIPES.items() if u} <= named
 
 
 def test_the_schema_refuses():

@@ -191,7 +191,7 @@ class Check:
         if len(files) > FILES_MAX or shutil.which(f["needs"], path=self.env["PATH"]) is None:
             return False
         code, output = self.run(self.argv(f["check"], files), **self.toolchain(f["needs"]))
-        if code in f.get("cannot", []):
+        if code in f.get("cannot", []) or any(s in output for s in f.get("cannot_say", [])):
             return False
         heard = [line for line in output.splitlines() if line.strip()]
         told = [line for line in heard if not any(s in line for s in f.get("silent", []))]
