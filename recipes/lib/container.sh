@@ -60,7 +60,7 @@ driver_fits() {
     local smi driver branch cuda need require
     smi=$(tool_path nvidia-smi) || refuse "no nvidia-smi: there is no NVIDIA driver here"
     driver=$(timeout 30 "$smi" --query-gpu=driver_version --format=csv,noheader </dev/null 2>&1 |
-        sed -n 1p)
+        sed -n 1p || true)
     branch=${driver%%.*}
     [[ $branch =~ ^[0-9]+$ ]] || refuse "nvidia-smi tells no driver version: $driver"
     cuda=$(image_env "$1" CUDA_VERSION)

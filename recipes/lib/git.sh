@@ -194,7 +194,8 @@ worktree_forget() {
 # worktree_whole DIR SHA: is DIR a worktree of SHA with nothing changed in it?
 worktree_whole() {
     [[ $(git -C "$1" rev-parse HEAD 2>/dev/null || true) == "$2" ]] || return 1
-    [[ -z $(git -C "$1" --no-optional-locks status --porcelain --untracked-files=no) ]] ||
+    [[ -z $(git -C "$1" --no-optional-locks status --porcelain --untracked-files=no \
+        --ignore-submodules=all) ]] ||
         die "files in $1 were changed by hand; what would be built is not $2." \
             "Move the changes away: git -C $1 stash"
 }

@@ -169,6 +169,8 @@ def test_recipe_folder_is_whole(file):
     for step in r["steps"]:
         assert (file.parent / step["run"]).is_file()
     used = {step["run"] for step in r["steps"]} | {"recipe.json"}
+    text = "".join((file.parent / name).read_text() for name in used)
+    used |= {p.name for p in file.parent.iterdir() if p.is_file() and f"$CAIL_RECIPE_DIR/{p.name}" in text}
     scripts = {p.name for p in file.parent.iterdir() if p.is_file()}
     assert scripts == used, "a file that no step runs"
 

@@ -23,6 +23,13 @@ cmake -G Ninja -S "$SRC_DIR" -B "$CAIL_BUILD_DIR" -DCMAKE_BUILD_TYPE=Release \
     "-DTEST_SUITE_BENCHMARKING_ONLY=$([[ $(param benchmarks_only true) == true ]] && echo ON || echo OFF)" \
     "-DTEST_SUITE_COLLECT_CODE_SIZE=$([[ -n $SIZE ]] && echo ON || echo OFF)"
 ninja -C "$CAIL_BUILD_DIR" -j "$jobs"
+# lit's settings of the folders above one that was asked for: cmake, which did not pass them, copies none.
+for dir in ${subdirs//,/ }; do
+    while [[ $dir == */* ]]; do
+        dir=${dir%/*}
+        [[ ! -f $SRC_DIR/$dir/lit.local.cfg ]] || cp -- "$SRC_DIR/$dir/lit.local.cfg" "$CAIL_BUILD_DIR/$dir/"
+    done
+done
 {
     printf 'llvm-test-suite %s, %s, %s compilers at a time\n' "$SRC_SHA" "$("$CLANG" --version | sed -n 1p)" \
         "$jobs"

@@ -10,7 +10,7 @@ rounds=$(rounds 3)
 IFS=, read -ra subdirs <<<"$(param subdirs SingleSource/Benchmarks/Stanford)"
 at=$CAIL_ATTEMPT_DIR/suite
 mkdir -p -- "$at"
-tar -C "$CAIL_BUILD_DIR" --exclude='*.o' --exclude=Output --exclude=source -cf - . | tar -C "$at" -xf -
+tar -C "$CAIL_BUILD_DIR" --exclude='*.o' -cf - . | tar -C "$at" -xf -
 failed=0
 for ((round = 1; round <= rounds; round++)); do
     out=$CAIL_ARTIFACTS/results.$round.json
