@@ -195,7 +195,9 @@ API_SERVE(api_baselines_post)
     struct baseline b = {0};
     CLEANUP(json_decrefp) json_t *body = NULL;
     (void)ret_wait_key;
-    int rc = body_object(rq, known, ARRAY_LEN(known), &body, err);
+    int rc = API_NO_QUERY(rq, err);
+    if (rc == 0)
+        rc = body_object(rq, known, ARRAY_LEN(known), &body, err);
     if (rc == 0)
         rc = read_baseline(body, &b, err);
     if (rc == 0 && b.job_id && seen->state < 0 && !engine_job(api->engine, b.job_id))

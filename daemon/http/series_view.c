@@ -64,7 +64,8 @@ static void group(struct view *v)
 {
     double *medians = mem_array(v->rows.n + 1, sizeof *medians);
     v->point = mem_array(v->rows.n + 1, sizeof *v->point);
-    qsort(v->rows.point, v->rows.n, sizeof *v->rows.point, by_commit);
+    if (v->rows.n) /* qsort of NULL is undefined even for nothing */
+        qsort(v->rows.point, v->rows.n, sizeof *v->rows.point, by_commit);
     for (size_t i = 0; i < v->rows.n;) {
         struct view_point *p = &v->point[v->n++];
         char key[VIEW_KEY_LEN];
