@@ -156,6 +156,8 @@ enum comparison_format {
 /* url = the daemon's own, for links, NULL = none. */
 void comparison_view_put(const struct comparison_view *v, enum comparison_format format,
                          const char *url, struct str *out);
+/* {"machines":[...]}: what identical code did on each, from A/A comparisons. On the reader thread. */
+int noise_read(struct store_reader *r, struct str *out, struct cail_err *err) NODISCARD;
 /* As in lists and events: without rows. */
 struct jw;
 void comparison_summary(struct jw *w, const struct comparison *c);

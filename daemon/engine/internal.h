@@ -9,6 +9,7 @@
  *   trial_case.c comparisons: rows become verdicts; on the reader thread
  *   trial_docs.c comparisons: verdicts become documents
  *   trial_diffs.c comparisons: artifacts side by side
+ *   noise.c      what identical code did
  *   run.c        decisions become attempts; launching
  *   launch.c     what a job is started with: argv, environment, folders
  *   launch_side.c  and what one side of a comparison adds

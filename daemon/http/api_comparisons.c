@@ -312,3 +312,35 @@ API_SERVE(api_comparisons)
     api_from_memory(api, reply);
     return 0;
 }
+
+/* --- the noise of this installation --- */
+
+API_LOAD(load_noise)
+{
+    struct str *text = mem_zalloc(sizeof *text);
+    int rc = API_NO_QUERY(rq, err);
+    if (rc == 0)
+        rc = noise_read(reader, text, err);
+    *ret = text;
+    if (rc) {
+        noise_loaded_free(text);
+        *ret = NULL;
+    }
+    return rc;
+}
+
+void noise_loaded_free(void *loaded)
+{
+    if (loaded)
+        str_done(loaded);
+    free(loaded);
+}
+
+API_SERVE(api_noise)
+{
+    const struct str *text = rq->loaded;
+    (void)ret_wait_key, (void)err;
+    str_add(&reply->body, text->p, text->len);
+    api_from_memory(app, reply);
+    return 0;
+}

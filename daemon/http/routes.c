@@ -98,6 +98,8 @@ const struct http_route http_routes[] = {
      api_comparison, "One comparison with its rows"},
     {HTTP_GET, "/comparisons/{id}/report", HTTP_OWNER, LAZY, 0, load_comparison,
      comparison_loaded_free, api_comparison_report, "A comparison as a write-up"},
+    {HTTP_GET, "/noise", HTTP_OWNER, 0, 0, load_noise, noise_loaded_free, api_noise,
+     "What identical code does here"},
     {HTTP_POST, "/comparisons/{id}/cancel", HTTP_OWNER, ACTION, SMALL, load_comparison,
      comparison_loaded_free, api_comparison_cancel, "Stop a comparison"},
 

@@ -298,6 +298,23 @@ def test_texts_marked_diff_are_shown_side_by_side(lab):
     assert lab.read(f"/comparisons/{doc['id']}")["diffs"] == doc["diffs"]
 
 
+def test_identical_code_tells_the_noise_and_its_floor_opens_the_gate(lab):
+    """20 A/A comparisons make a floor; then a regression fails the gate."""
+    last = figure(1.0)
+    warned = compare(lab, base=last, head=figure(1.5), rounds=6, metrics=["t"])
+    assert (warned["verdict"], warned["exit_code"]) == ("regression", 0), "no floor: it warns"
+    ids = [compare(lab, wait=False, kind="aa", base=last, rounds=6)["id"] for _ in range(20)]
+    for id in ids:
+        assert end_of(lab, id)["verdict"] in ("same", "inconclusive")
+    machine, = lab.read("/noise")["machines"]
+    assert (machine["comparisons"], machine["alarms"]) == (20, 0)
+    t, = [s for s in machine["series"] if s["metric"] == "t"]
+    assert t["floor"] == 0 and t["wanted"] == 0
+    gated = compare(lab, base=last, head=figure(1.5), rounds=6, metrics=["t"])
+    assert (gated["verdict"], gated["exit_code"]) == ("regression", 1), gated
+    assert row(gated, "t")["floor"] == 0
+
+
 def test_an_idempotency_key_compares_once(lab):
     body = {"base": sh("true"), "head": sh("true"), "rounds": 6, "confirm": False}
     first = lab.post("/comparisons", body, Idempotency_Key="k")
