@@ -69,9 +69,12 @@ static bool matches(const char *pattern, const char *text)
     return rc == 0;
 }
 
-/* git-check-ref-format(1), one level allowed; a sha and pull/N are such names too. */
+/* git-check-ref-format(1), one level allowed; a sha and pull/N are such names too. merge-base:REF
+ * is where REF left the default branch. */
 static const char *ref_bad(const char *ref)
 {
+    if (strncmp(ref, "merge-base:", 11) == 0 && ref[11])
+        ref += 11;
     size_t len = strlen(ref);
     if (len > 250)
         return "is longer than 250 bytes";

@@ -406,6 +406,12 @@ static const struct field fields[] = {
 
 /* --- what belongs together --- */
 
+/* The merge-base of a comparison is where its head left the default branch. */
+static bool is_merge_base(const struct comparison_side *s)
+{
+    return s->ref && strcmp(s->ref, "merge-base") == 0;
+}
+
 /* A program and its arguments as a person would type them, roughly. */
 static char *argv_words(char **argv)
 {
@@ -469,8 +475,13 @@ static int check_whole(struct comparison_request *rq, const json_t *v, struct ca
     int rc = check_sides(rq, err);
     if (rc)
         return rc;
-    if (rq->side[SIDE_HEAD].ref && strcmp(rq->side[SIDE_HEAD].ref, "merge-base") == 0)
+    const struct comparison_side *b = &rq->side[SIDE_BASE], *h = &rq->side[SIDE_HEAD];
+    if (is_merge_base(h) && rq->kind != COMPARISON_AA)
         return err_set_at(err, E_BAD_FIELD, "/head/ref", "the merge-base is a base");
+    if (is_merge_base(b) && (is_merge_base(h) || (!h->ref && !h->worktree)))
+        return err_set_at(err, E_BAD_FIELD, "/base/ref",
+                          "merge-base is where head's ref or worktree left the default branch, and "
+                          "head has neither");
     for (int i = 0; i < SIDE_COUNT; i++)
         if (!rq->side[i].label)
             rq->side[i].label = side_words_of(&rq->side[i], (enum side)i);
@@ -559,8 +570,11 @@ static json_t *merged(const char *under, const char *over)
 static json_t *side_params_of(const struct comparison_request *rq, enum side side)
 {
     const struct comparison_side *s = &rq->side[side];
+    const char *head = rq->side[SIDE_HEAD].ref;
     json_t *v = merged(rq->params, s->params);
-    if (s->ref)
+    if (is_merge_base(s) && head)
+        json_object_set_new(v, "ref", json_sprintf("merge-base:%s", head));
+    else if (s->ref)
         json_object_set_new(v, "ref", json_string(s->ref));
     return v;
 }
@@ -608,8 +622,9 @@ static json_t *prepare_job(const struct comparison_request *rq, int64_t id, enum
     json_object_set_new(job, "params", side_params_of(rq, side));
     if (rq->env || s->env)
         json_object_set_new(job, "env", merged(rq->env, s->env));
-    if (s->worktree)
-        json_object_set_new(job, "source", json_pack("{s:s}", "worktree", s->worktree));
+    const char *tree = is_merge_base(s) ? rq->side[SIDE_HEAD].worktree : s->worktree;
+    if (tree)
+        json_object_set_new(job, "source", json_pack("{s:s}", "worktree", tree));
     return job;
 }
 
