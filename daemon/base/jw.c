@@ -110,7 +110,7 @@ static bool short_decimal(struct str *out, double v)
     if (size < 1e-4 || size > 1e9)
         return false;
     for (int places = 0; places < 7; places++) {
-        double p = (double)powers[places], t = nearbyint(v * p);
+        double p = (double)powers[places], t = (double)(int64_t)(v * p + (v < 0 ? -.5 : .5));
         if (t / p != v)
             continue;
         int64_t whole = (int64_t)t / powers[places], rest = llabs((int64_t)t % powers[places]);
