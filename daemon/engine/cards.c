@@ -427,7 +427,8 @@ static void lease_json(struct engine *e, const struct gpu_card *card, struct jw 
     for (size_t i = 0; i < n; i++)
         if (strcmp(gpus[i].uuid, card->uuid) == 0) {
             holder = gpus[i].holder;
-            reason = gpus[i].reason;
+            if (!*reason) /* the card's own words are newer than the table's */
+                reason = gpus[i].reason;
         }
     struct job *j = holder ? engine_job(e, holder) : NULL;
     bool settling = note_settling(e->cards, card->uuid) != NULL;

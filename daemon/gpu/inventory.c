@@ -337,6 +337,10 @@ static uint64_t state_of(const struct gpu_card *c)
     for (size_t i = 0; i < c->n_procs; i++)
         if (c->proc[i].compute)
             h = mix(h, (uint64_t)c->proc[i].pid + ((uint64_t)c->proc[i].known << 40));
+    /* The reason's words; a figure in it may change 10 times a second. */
+    for (const char *p = c->reason; *p; p++)
+        if (*p < '0' || *p > '9')
+            h = mix(h, (unsigned char)*p);
     return h;
 }
 

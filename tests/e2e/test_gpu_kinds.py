@@ -14,6 +14,10 @@ def start(labs, machine, cards, library=None, **keys):  # noqa: F811
     return lab.start(CAIL_FAKE_NVML=str(machine.path))
 
 
+def reason(lab):
+    return lab.read("/gpus")["gpus"][0]["reason"] or ""
+
+
 def ends_on(lab, job, go):
     runs(lab, job)
     go.touch()
@@ -41,7 +45,9 @@ def test_a_card_with_a_display_is_free_under_ten_percent(labs, machine, util, st
     wait_states(lab, {A: state})
     assert lab.read("/gpus")["gpus"][0]["display"] is True
     if state == "busy":
-        until(lambda: "10 %" in lab.read("/gpus")["gpus"][0]["reason"], "the reason")
+        until(lambda: "10 % busy" in reason(lab), "the reason")
+        job, _ = holder(lab)
+        assert "10 % busy" in waiting(lab, job, "gpus")["detail"]
         return
     job, go = holder(lab)
     assert ends_on(lab, job, go) == [A]
