@@ -126,6 +126,8 @@ static void first_message(const struct topic *t, char **ret_subject, char **ret_
         git_run(t->dir, GIT_QUIET, &body, show);
     }
     *ret_body = cli_take(&body);
+    for (size_t n = strlen(*ret_body); n > 0 && (*ret_body)[n - 1] == '\n'; n--)
+        (*ret_body)[n - 1] = '\0';
     free(first);
     free(range);
     free(base);
@@ -177,8 +179,10 @@ static char *compare_page(const struct topic *t, const char *owner)
         struct cail_buf more = CAIL_BUF_INIT;
         cail_buf_adds(&more, strchr(pattern, '?') != NULL ? "&title=" : "?title=");
         cail_buf_encode(&more, subject);
-        cail_buf_adds(&more, "&body=");
-        cail_buf_encode(&more, body);
+        if (body[0] != '\0') {
+            cail_buf_adds(&more, "&body=");
+            cail_buf_encode(&more, body);
+        }
         char *text = cli_take(&more);
         if (b.len + strlen(text) < PAGE_MAX)
             cail_buf_adds(&b, text);

@@ -25,6 +25,10 @@ def more_path():
     return os.pathsep.join([os.environ["PATH"], f"{home}/.cargo/bin", f"{home}/.local/bin", *llvm])
 
 
+def count(n, what):
+    return f"{n} {what}" + ("" if n == 1 else "s")
+
+
 class Commit:
     def __init__(self, git, sha):
         fields = git("log", "-1", "--format=%an%x00%ae%x00%cn%x00%ce%x00%P%x00%B", sha).split("\0", 5)
@@ -106,7 +110,7 @@ class Check:
         elif self.too_many:
             self.say("failed", "commits", f"more than {COMMITS_MAX} commits: is this the right base?")
         else:
-            self.say("passed", "commits", f"{len(self.commits)}, {len(self.files)} files, no merge")
+            self.say("passed", "commits", f"{count(len(self.commits), 'commit')}, {count(len(self.files), 'file')}, no merge")
         if dirty:
             self.say("note", "commits", f"{len(dirty)} changed files are not committed and not looked at")
         bad = self.run(["git", "diff", "--check", f"{self.base}...HEAD", "--"])
@@ -124,8 +128,8 @@ class Check:
 
     def titles(self):
         rule = self.rules["title"]
-        last = "git commit --amend" if len(self.commits) == 1 else f"git rebase -i {self.base[:12]}   # reword"
-        fix = f"{last}; as in \"{rule['example']}\""
+        last = "git commit --amend" if len(self.commits) == 1 else f"git rebase -i {self.base[:12]}"
+        fix = f"{last}   # as in \"{rule['example']}\""
         if rule["on"] == "every":
             self.each("title", lambda c: self.wrong_title(c.subject), "every commit's subject is fine", fix)
         if rule["on"] == "first" or self.title:
@@ -196,7 +200,7 @@ class Check:
         heard = [line for line in output.splitlines() if line.strip()]
         told = [line for line in heard if not any(s in line for s in f.get("silent", []))]
         if code == 0 and not ("silent" in f and told):
-            self.say("passed", "formatter", f"{f['name']}: {len(files)} files")
+            self.say("passed", "formatter", f"{f['name']}: {count(len(files), 'file')}")
         else:
             fix = f["fix"].replace("{base}", self.base[:12]).replace("{files}", " ".join(files[:5]))
             self.say("failed", "formatter", f"{f['name']} would change files", fix, output)
