@@ -36,6 +36,7 @@ async function ask(path, options) {
 
 export const get = async (path, signal) => answer(await ask(path, { signal, headers: { Accept: "application/json" } }));
 
+/** As it is: vis() it before it is shown. */
 export const getText = async (path, signal) => {
   const r = await ask(path, { signal, headers: { Accept: "text/plain, */*" } });
   return r.ok ? r.text() : answer(r);

@@ -42,7 +42,7 @@ export function JobActions({ job: j, small }) {
     ${j.state === "queued" && html`<${Act} run=${() => hold(j.id)} label=${`hold job ${j.id}`}>hold<//>`}
     ${j.state === "held" && html`<${Act} run=${() => release(j.id)} label=${`release job ${j.id}`}>release<//>`}
     ${!over && html`<${Act} danger run=${() => cancel(j.id)} label=${`cancel job ${j.id}`}>cancel<//>`}
-    ${over && !small && html`<${Act} run=${() => retry(j.id)} label=${`run job ${j.id} again`}>run again<//>`}</span>`;
+    ${over && !small && html`<${Act} run=${() => retry(j.id)} label=${`run again job ${j.id}`}>run again<//>`}</span>`;
 }
 
 function Row({ job: j, actions, place }) {

@@ -13,9 +13,10 @@ export function onEvent(fn) {
   return () => readers.delete(fn);
 }
 
-/** fn(state): connecting, live, offline or asleep. */
+/** fn(state): connecting, live, offline or asleep; now and at each change. */
 export function onState(fn) {
   watchers.add(fn);
+  fn(state);
   return () => watchers.delete(fn);
 }
 export const liveState = () => state;
@@ -60,9 +61,11 @@ function stop() {
 }
 
 export function start() {
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { stop(); become("asleep"); }
-    else if (!source) { become("connecting"); connect(); }
-  });
-  if (!document.hidden) connect();
+  const sleep = () => { stop(); become("asleep"); };
+  const wake = () => { if (!source && !timer) { become("connecting"); connect(); } };
+  document.addEventListener("visibilitychange", () => (document.hidden ? sleep() : wake()));
+  // A page that is left may be kept for the way back, its stream with it.
+  addEventListener("pagehide", sleep);
+  addEventListener("pageshow", () => document.hidden || wake());
+  if (!document.hidden) wake();
 }

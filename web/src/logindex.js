@@ -6,6 +6,8 @@ import { pieces, strip } from "./ansi.js";
 
 const PIECE = 1 << 20, BLOCK_LINES = 256, BLOCK_BYTES = 256 << 10, KEPT = 48, FOUND_MAX = 10000;
 const ERROR = /\b(?:error|fatal|panic|Traceback|FAILED|Segmentation fault|Assertion .* failed|undefined reference)\b/i;
+// Without word ends: a colour's sequence before it ends in a letter.
+const LIKELY = /error|fatal|panic|Traceback|FAILED|fault|Assertion|undefined ref/i;
 const NO_ERROR = /\b(?:0|no) errors?\b|-Werror|error_|_error|errors?\.(?:c|h|cc|cpp|o|py|rs)\b/i;
 
 export class LogIndex {
@@ -90,8 +92,8 @@ export class LogIndex {
 
   seek(bytes, line) {
     const text = new TextDecoder().decode(bytes);
-    if (!ERROR.test(text)) return;
-    const i = text.split("\n").findIndex((l) => ERROR.test(l) && !NO_ERROR.test(strip(l)));
+    if (!LIKELY.test(text)) return;
+    const i = text.split("\n").findIndex((l) => LIKELY.test(l) && ERROR.test(strip(l)) && !NO_ERROR.test(strip(l)));
     if (i >= 0) this.firstError = line + i;
   }
 

@@ -43,7 +43,7 @@ function Connection() {
   const [state, set] = useState(live.liveState());
   const [old, setOld] = useState(false);
   const was = useRef(state);
-  useEffect(() => live.onState((now) => {
+  useEffect(() => live.onState((now) => { // tells at once how it stands
     set(now);
     // Back after it was gone: perhaps another version, whose script has another name.
     if (now === "live" && was.current === "offline")
@@ -103,9 +103,9 @@ function App() {
   const { path } = route.useAddress();
   const here = `/${path.split("/")[1]}`;
   return html`<a class="skip" href="#main">Skip to the page</a>
-    <div class="top"><div class="in"><a class="mark" href="/">cail</a>
+    <header class="top"><div class="in"><a class="mark" href="/">cail</a>
       <nav aria-label="pages">${NAV.map(([to, title]) => html`<a key=${to} href=${to} aria-current=${here === to || (to === "/jobs" && here === "/groups") ? "page" : undefined}>${title}</a>`)}</nav>
-      <div class="right"><${Connection} /><${Help} /><${Theme} /></div></div></div>
+      <div class="right"><${Connection} /><${Help} /><${Theme} /></div></div></header>
     <main id="main" tabIndex="-1"><${Guard} key=${path}>${page(path)}<//></main>`;
 }
 

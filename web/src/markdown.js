@@ -1,6 +1,7 @@
 // The Markdown that reports and notes are written in, as nodes: headings, lists, tables, code,
 // emphasis, links, <details>. Never as HTML: what is not understood stays text.
 import { html } from "./dom.js";
+import { vis } from "./door.js";
 
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>)\]]+)/g;
 
@@ -76,4 +77,4 @@ function block(lines) {
   return out;
 }
 
-export const Markdown = ({ text }) => html`<div class="md">${block(text.split("\n"))}</div>`;
+export const Markdown = ({ text }) => html`<div class="md">${block(vis(text.replaceAll("\r\n", "\n")).split("\n"))}</div>`;

@@ -46,8 +46,11 @@ export function Plot({ make, data, deps, label }) {
   return html`<div class="plot" ref=${place} role="img" aria-label=${label}></div>`;
 }
 
-/** Shade spans [[from, to, colour]] and mark [[at, colour, text]] on the x axis. */
-export function marks(spans, ticks = []) {
+/** A colour of color() that lets what is behind it through. */
+export const thin = (rgb, share) => rgb.replace(")", ` / ${share})`).replaceAll(",", "");
+
+/** Shade spans [[from, to, colour]], mark [[at, colour, text]] on the x axis, draw levels [[from, to, y, colour]]. */
+export function marks(spans, ticks = [], levels = []) {
   return { hooks: {
     drawClear: [(u) => {
       const { ctx } = u, { top, height } = u.bbox;
@@ -64,6 +67,19 @@ export function marks(spans, ticks = []) {
       const { ctx } = u, { top, height, left, width } = u.bbox, px = devicePixelRatio;
       ctx.save();
       ctx.font = `${11 * px}px system-ui`;
+      ctx.textAlign = "left";
+      ctx.textBaseline = "alphabetic";
+      ctx.lineWidth = 2 * px;
+      for (const [from, to, v, stroke] of levels) {
+        const y = u.valToPos(v, "y", true), a = Math.max(left, u.valToPos(from, "x", true)), b = Math.min(left + width, u.valToPos(to, "x", true));
+        if (b < a) continue;
+        ctx.strokeStyle = stroke;
+        ctx.beginPath();
+        ctx.moveTo(a, y);
+        ctx.lineTo(b, y);
+        ctx.stroke();
+      }
+      ctx.lineWidth = px;
       for (const [at, stroke, text] of ticks) {
         const x = u.valToPos(at, "x", true);
         if (x < left || x > left + width) continue;

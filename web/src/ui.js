@@ -80,11 +80,12 @@ export function Progress({ job }) {
     ${p.eta_s !== null && p.eta_s !== undefined && html`<span class="quiet num">${fmt.clock(p.eta_s * 1000)} left</span>`}</span>`;
 }
 
+/** text: a string that came through the door, or a function that gives the exact one. */
 export function Copy({ text, label = "copy" }) {
   const [said, say] = useState("");
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(raw(typeof text === "function" ? await text() : text));
+      await navigator.clipboard.writeText(typeof text === "function" ? await text() : raw(text));
       say("copied");
     } catch {
       say("no clipboard here");
@@ -96,7 +97,7 @@ export function Copy({ text, label = "copy" }) {
 
 export const Cmd = ({ children }) => {
   const text = [children].flat().join("");
-  return html`<div class="cmd"><code>${text}</code><${Copy} text=${text} /></div>`;
+  return html`<div class="cmd"><code tabIndex="0">${text}</code><${Copy} text=${text} /></div>`;
 };
 
 /** What there is when there is nothing: a sentence, and the command that changes that. */
@@ -127,8 +128,8 @@ export function Head({ title, children, sub }) {
     <div class="actions">${children}</div></header>`;
 }
 
-export const Section = ({ title, note, id, children, actions }) => html`<section aria-labelledby=${id && `${id}-h`}>
-  <div class="sechead"><h2 id=${id && `${id}-h`}>${title}</h2>${note && html`<span class="quiet">${note}</span>`}<span class="actions">${actions}</span></div>${children}</section>`;
+export const Section = ({ title, note, id, children, actions }) => html`<section id=${id}>
+  <div class="sechead"><h2>${title}</h2>${note && html`<span class="quiet">${note}</span>`}<span class="actions">${actions}</span></div>${children}</section>`;
 
 /** [[label, value, class], ...] without those that say nothing. */
 export const Facts = ({ of }) => html`<dl class="facts">${of.filter(([, v]) => v !== null && v !== undefined && v !== "" && v !== false)

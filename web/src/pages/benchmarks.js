@@ -2,7 +2,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../dom.js";
 import { useGet } from "../api.js";
 import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
-import { color, marks, Plot } from "../plot.js";
+import { color, marks, Plot, thin } from "../plot.js";
 import { go, setQuery, useAddress } from "../route.js";
 import { Ago, Empty, Facts, Fetched, Filter, Flag, Head, Section, Spark, State, Strip, useRowKeys } from "../ui.js";
 
@@ -35,15 +35,15 @@ function History({ of: s, log }) {
   const jump = useRef();
   const pts = s.points;
   jump.current = at;
-  const data = useMemo(() => [pts.map((_, i) => i), pts.map((p) => p.hi), pts.map((p) => p.lo), pts.map((p) => p.value), pts.map((_, i) => s.segments.find((g) => i >= g.from && i <= g.to)?.median ?? null)], [s]);
+  const data = useMemo(() => [pts.map((_, i) => i), pts.map((p) => p.hi), pts.map((p) => p.lo), pts.map((p) => p.value)], [s]);
   useEffect(() => hover(null), [s]);
   const make = () => {
-    const line = color("--line1"), ink = color("--ink2"), band = color("--busy0"), bad = color("--bad"), good = color("--good");
+    const line = color("--line1"), ink = color("--ink2"), bad = color("--bad"), good = color("--good");
     const ticks = [...s.changes.map((c) => [c.after.index - 0.5, c.effect === "regression" ? bad : c.effect === "improvement" ? good : ink, change(c)]), ...s.releases.map((r) => [r.index, ink, r.name]), ...s.annotations.map((a) => [a.index, line, a.text.slice(0, 24)]), ...s.baselines.map((b) => [b.index, ink, b.name])];
     return { data, opts: { height: 340, cursor: { drag: { x: true, y: false }, points: { show: false } }, scales: { x: { time: false }, y: { distr: log && pts.every((p) => !(p.lo <= 0)) ? 3 : 1 } },
-      bands: [{ series: [1, 2], fill: band }], series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { stroke: line, width: 1, points: { show: pts.length < 200, size: 5, fill: line } }, { stroke: ink, width: 2, points: { show: false } }],
+      bands: [{ series: [1, 2], fill: thin(line, 0.18) }], series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { stroke: line, width: 1, points: { show: pts.length < 200, size: 5, fill: line } }],
       axes: [{ values: (u, v) => v.map((i) => (Number.isInteger(i) && pts[i] ? short(pts[i]) : "")), space: 90 }, { size: 64, values: (u, v) => v.map((x) => (x === null ? "" : fmt.num(x))) }],
-      plugins: [marks([], ticks)], hooks: { setCursor: [(u) => hover(u.cursor.idx ?? null)], ready: [(u) => u.over.addEventListener("dblclick", () => {}) || u.over.addEventListener("click", () => jump.current !== null && !u.select.width && go(`/jobs/${pts[jump.current].job}`))] } } };
+      plugins: [marks([], ticks, s.segments.map((g) => [g.from, g.to, g.median, ink]))], hooks: { setCursor: [(u) => hover(u.cursor.idx ?? null)], ready: [(u) => u.over.addEventListener("click", () => jump.current !== null && !u.select.width && go(`/jobs/${pts[jump.current].job}`))] } } };
   };
   const p = pts[at ?? pts.length - 1];
   return html`<${Plot} label=${`${s.benchmark} ${s.metric} over ${pts.length} points`} deps=${[s, log]} make=${make} />
@@ -54,7 +54,7 @@ function History({ of: s, log }) {
 function One({ of: s }) {
   const log = useAddress().query.get("log") === "1", last = s.points.at(-1);
   if (!s.points.length) return html`<p class="none">No point with a value.</p>`;
-  return html`<div class="line"><span class="quiet">${s.better === "neutral" ? "neither way is better" : `${s.better} is better`}; by ${s.ordered_by.replace("_", " ")}; drag zooms, a double click shows all</span><button type="button" class="small" aria-pressed=${log} onClick=${() => setQuery({ log: log ? null : "1" })}>logarithmic</button></div><${History} of=${s} log=${log} />
+  return html`<div class="line"><span class="quiet">${s.better === "neutral" ? "neither way is better" : `${s.better} is better`}; in the order of ${{ position: "history", committed_at: "commit times", at: "runs" }[s.ordered_by]}; drag zooms, a double click shows all, a click opens the job</span><button type="button" class="small" aria-pressed=${log} onClick=${() => setQuery({ log: log ? null : "1" })}>logarithmic</button></div><${History} of=${s} log=${log} />
     ${last.samples?.length > 1 && html`<p class="line"><span class="quiet">samples of the newest</span> <${Strip} samples=${last.samples} width=${420} height=${34} /> <span class="num quiet">${fmt.num(last.lo)} to ${fmt.num(last.hi)} ${s.unit}</span></p>`}
     ${s.changes.length > 0 && html`<${Section} id="steps" title="Changes"><div class="wide" tabIndex="0" role="region" aria-label="changes"><table><thead><tr><th>effect</th><th class="n">change</th><th class="n">at least</th><th class="n">at most</th><th class="n">before</th><th class="n">after</th><th>unit</th><th>commit</th><th class="n">job</th><th>state</th></tr></thead><tbody>
       ${[...s.changes].reverse().map((c) => html`<tr key=${c.id}><td><${State} of=${c.effect} />${c.tentative && html` <${Flag}>tentative<//>`}</td><td class="n">${change(c)}</td><td class="n quiet">${fmt.pct((c.ratio_low - 1) * 100)}</td><td class="n quiet">${fmt.pct((c.ratio_high - 1) * 100)}</td><td class="n">${fmt.num(c.from_value)}</td><td class="n">${fmt.num(c.to_value)}</td><td class="unit">${s.unit}</td>

@@ -1,6 +1,6 @@
 import { html, useMemo, useState } from "../dom.js";
 import { get, getText, useGet } from "../api.js";
-import { raw } from "../door.js";
+import { raw, vis } from "../door.js";
 import * as fmt from "../fmt.js";
 import { isOver, JobActions, needs, remark, what } from "../jobs.js";
 import { Log } from "../log.js";
@@ -90,8 +90,8 @@ function Artifacts({ id }) {
 function Repro({ id }) {
   const [text, set] = useState(), [error, fail] = useState();
   useMemo(() => { getText(`/jobs/${id}/repro`).then((t) => set(t), fail); }, [id]);
-  return html`<${Trouble} error=${error} />${text !== undefined && html`<p class="line"><${Copy} text=${text} /><a class="button" href=${`/jobs/${id}/repro`} download=${`job-${id}.sh`}>download</a><span class="quiet">runs the job again, here or elsewhere</span></p>
-    <pre class="script" tabIndex="0" aria-label="script">${text}</pre>`}`;
+  return html`<${Trouble} error=${error} />${text !== undefined && html`<p class="line"><${Copy} text=${() => text} /><a class="button" href=${`/jobs/${id}/repro`} download=${`job-${id}.sh`}>download</a><span class="quiet">runs the job again, here or elsewhere</span></p>
+    <pre class="script" tabIndex="0" aria-label="script">${vis(text)}</pre>`}`;
 }
 
 function Why({ id }) {

@@ -27,12 +27,12 @@ export function Pr({ id }) {
   const pr = useGet(`/prs/${id}`, (name) => ["pr", "comparison", "job"].includes(name) || undefined);
   const [text, set] = useState(), [error, fail] = useState();
   useEffect(() => { getText(`/prs/${id}/report`).then(set, fail); }, [id, pr.data]);
-  return html`<${Fetched} of=${pr} what="the pull request" missing=${html`<p>There is no such pull request. <a href="/prs">All of them</a></p>`}>${(d) => html`
+  return html`<${Fetched} of=${pr} what="the pull request" missing=${html`<${Head} title=${`Pull request ${id}`} /><p>There is no such pull request. <a href="/prs">All of them</a></p>`}>${(d) => html`
     <${Head} title=${d.title ?? d.pr} sub=${html`<${Out} to=${d.url}>${d.pr}<//> <${PrState} of=${d.state} />`} />
     <${Facts} of=${[["upstream", d.upstream], ["author", d.author], ["head", d.head_sha && html`<code>${d.head_sha.slice(0, 12)}</code>`], ["base", d.base_ref], ["note", d.note], ["state as of", d.fetched_at && html`<${Ago} at=${d.fetched_at} />`], ["topics", d.topics?.length > 0 && d.topics.map((t) => t.name).join(", ")]]} />
     ${d.comparisons?.length > 0 && html`<${Section} id="comparisons" title="Comparisons"><${ComparisonTable} all=${d.comparisons} /><//>`}
     <${Section} id="jobs" title="Jobs" actions=${d.more_jobs && html`<a href=${`/jobs?pr=${encodeURIComponent(raw(d.url))}`}>all of them</a>`}>${d.jobs.length ? html`<${JobTable} jobs=${d.jobs} label="its jobs" />` : html`<${Empty} title="Nothing was run for it yet:" cmd=${`cail compare --pr ${d.pr}`} />`}<//>
-    <${Section} id="report" title="Write-up" actions=${text && html`<${Copy} text=${text} label="copy as Markdown" />`}><${Trouble} error=${error} />${text === undefined ? !error && html`<${Loading} />` : html`<div class="report"><${Markdown} text=${text} /></div>`}<//>`}<//>`;
+    <${Section} id="report" title="Write-up" actions=${text && html`<${Copy} text=${() => text} label="copy as Markdown" />`}><${Trouble} error=${error} />${text === undefined ? !error && html`<${Loading} />` : html`<div class="report"><${Markdown} text=${text} /></div>`}<//>`}<//>`;
 }
 
 export function Topics() {
@@ -47,6 +47,6 @@ export function Topics() {
 export function Upstreams() {
   const list = useGet("/upstreams");
   return html`<${Head} title="Upstreams" /><${Fetched} of=${list} what="upstreams">${(d) => html`<div class="wide" tabIndex="0" role="region" aria-label="upstreams"><table><thead><tr><th>upstream</th><th>what</th><th>branch</th><th>recipes</th><th>clone</th></tr></thead><tbody>
-    ${d.upstreams.map((u) => html`<tr key=${u.name}><td><b>${u.name}</b> <span class="quiet">${u.aliases.join(" ")}</span></td><td>${u.title}</td><td>${u.default_branch ?? html`<span class="quiet">${u.branch_hint}?</span>`}</td><td class="wrap">${[...new Set(Object.values(u.recipes).flat())].map((r) => html`<a key=${r} href=${`/recipes/${encodeURIComponent(raw(r))}`}>${r}</a> `)}</td>
+    ${d.upstreams.map((u) => html`<tr key=${u.name}><td><b>${u.name}</b> <span class="quiet">${u.aliases.join(" ")}</span></td><td>${u.title}</td><td>${u.default_branch ?? html`<span class="quiet">${u.branch_hint}?</span>`}</td><td class="wrap targets">${[...new Set(Object.values(u.recipes).flat())].map((r) => html`<a key=${r} href=${`/recipes/${encodeURIComponent(raw(r))}`}>${r}</a> `)}</td>
       <td><code>${u.url}</code> ${u.overridden && html`<${Flag}>overridden<//>`}</td></tr>`)}</tbody></table></div>`}<//>`;
 }

@@ -1,0 +1,172 @@
+// node cases.mjs CASE BASE [ARGS as JSON]: one case against a real daemon; exit 0 = it holds.
+import { readFileSync } from "node:fs";
+import { ask, check, equal, open, until } from "./browser.mjs";
+
+const [name, base, text] = process.argv.slice(2);
+const args = JSON.parse(text ?? "{}");
+const settled = (page) => until(async () => (await page.locator(".loading").count()) === 0 && (await page.locator(".live.good").count()) === 1, "the page is loaded and live");
+const visit = async (page, path) => { await page.goto(path); await settled(page); };
+const seen = (page) => page.evaluate(() => document.body.innerText);
+
+const cases = {
+  /** Queue a recipe by its form, watch it run, read its log, copy how to run it again. */
+  async flow({ page }) {
+    await visit(page, "/recipes");
+    await page.getByRole("link", { name: "walk", exact: true }).click();
+    await page.getByLabel("steps", { exact: true }).fill("999");
+    await page.getByRole("button", { name: "Queue walk" }).click();
+    if (await page.locator(".field.wrong").count() === 0) // the browser's own check of min and max
+      check(await page.getByLabel("steps", { exact: true }).evaluate((e) => !e.validity.valid), "999 steps are refused");
+    await page.getByLabel("steps", { exact: true }).fill("3");
+    await page.getByLabel("who").fill("a b");
+    check((await page.locator(".cmd code").first().innerText()) === "cail run walk -p steps=3 -p 'who=a b'", "the form says its command");
+    await page.getByRole("button", { name: "Queue walk" }).click();
+    await page.waitForURL(/\/jobs\/\d+$/);
+    await settled(page);
+    const id = Number(/\d+$/.exec(page.url())[0]);
+    await until(async () => (await seen(page)).includes("step 1 of a b"), "the log of the running job");
+    check((await page.locator(".head .state").innerText()).includes("running"), "it runs");
+    check((await page.locator(".prog").first().innerText()).includes("1/3"), "its progress");
+    await ask(`go ${id}`);
+    await until(async () => (await page.locator(".head .state").innerText()).includes("succeeded"), "its end, without a reload");
+    await until(async () => (await seen(page)).includes("step 3 of a b"), "the last line");
+    equal(await page.locator(".lines .f2").first().innerText(), "green", "a coloured word");
+    check(!(await seen(page)).includes("\x1b"), "no escape sequence is shown");
+    await page.getByRole("tab", { name: "Metrics" }).click();
+    await until(async () => (await page.locator("tbody tr").count()) === 1, "one metric");
+    equal((await page.locator("tbody td.n").first().innerText()).trim(), "12.5", "its value");
+    await page.getByRole("tab", { name: "Run it again" }).click();
+    await page.getByRole("button", { name: "copy" }).click();
+    await until(async () => (await seen(page)).includes("copied"), "the button says so");
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    equal(copied, await page.evaluate((n) => fetch(`/jobs/${n}/repro`).then((r) => r.text()), id), "the clipboard");
+    await page.goBack();
+    await page.goto("/queue");
+    await until(async () => (await page.locator(`tr[data-row="${id}"]`).innerText()).includes("succeeded"), "the queue lists it as ended");
+  },
+
+  /** Keys alone: filter, rows, open, hold. */
+  async keys({ page }) {
+    await visit(page, "/queue");
+    await until(async () => (await page.locator("[data-row]").count()) >= 3, "three rows");
+    await page.keyboard.press("/");
+    await page.keyboard.type(args.name);
+    await until(async () => new URL(page.url()).searchParams.get("filter") === args.name, "the filter is in the address");
+    equal(await page.locator('section#queued [data-row]').count(), 1, "rows that fit");
+    await page.keyboard.press("Tab");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("j");
+    equal(await page.evaluate(() => document.activeElement.closest("[data-row]").dataset.row), String(args.id), "the row");
+    await page.keyboard.press("h");
+    await until(async () => (await page.locator('section#held [data-row]').count()) === 1, "it is held");
+    await page.locator('section#held [data-row] a').first().focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/jobs/${args.id}`);
+    await page.keyboard.press("g");
+    await page.keyboard.press("q");
+    await page.waitForURL("**/queue");
+    await page.keyboard.press("?");
+    check(await page.locator("dialog[open]").count() === 1, "the help");
+  },
+
+  /** Strings of strangers are text, everywhere, and what hides or turns becomes visible. */
+  async hostile({ page }) {
+    const bad = /[\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/;
+    for (const path of args.paths) {
+      await visit(page, path);
+      await until(async () => (await page.evaluate(() => document.body.textContent)).includes(args.shown), `${path} shows ${args.shown}`);
+      const all = await page.evaluate(() => ({
+        text: document.body.textContent + document.title + [...document.querySelectorAll("*")].flatMap((e) => [...e.attributes]).map((a) => a.value).join("\n"),
+        scripts: [...document.scripts].map((s) => s.getAttribute("src")), made: document.querySelectorAll("img,iframe,object,embed,main style,[onerror],[onload],[onclick],marquee").length,
+        links: [...document.links].map((a) => a.protocol), styles: document.querySelectorAll("[style*=url]").length, ran: window.ran,
+      }));
+      check(!bad.test(all.text), `${path} has ${JSON.stringify(bad.exec(all.text)?.[0])}`);
+      equal(all.scripts.filter((s) => !/^\/assets\/app\.[0-9a-f]{16}\.js$/.test(s)), [], `${path}: scripts`);
+      equal([all.made, all.styles, all.ran ?? null], [0, 0, null], `${path}: elements that strings made`);
+      equal(all.links.filter((p) => !["http:", "https:"].includes(p)), [], `${path}: links`);
+    }
+  },
+
+  /** The daemon goes and comes back: the page says so, and then shows what a fresh load shows. */
+  async restart({ page }) {
+    await visit(page, "/queue");
+    const rows = () => page.locator("[data-row]").evaluateAll((all) => all.map((r) => `${r.dataset.row} ${r.querySelector(".state").textContent}`).sort());
+    await until(async () => (await rows()).length === 2, "two jobs");
+    let loads = 0;
+    page.on("framenavigated", () => loads++);
+    await ask("stop");
+    await until(async () => (await page.locator('[role="alert"]').innerText()).includes("does not answer"), "it says that the daemon is gone");
+    equal((await rows()).length, 2, "it keeps what it knew");
+    await ask("start");
+    await until(async () => (await page.locator(".live.good").count()) === 1, "live again");
+    await until(async () => (await rows()).length === 3, "what was queued meanwhile");
+    equal(await page.locator('[role="alert"]').count(), 0, "the notice is gone");
+    equal(loads, 0, "loads of the page");
+    const after = await rows();
+    await visit(page, "/queue");
+    await until(async () => (await rows()).length === 3, "a fresh load");
+    equal(after, await rows(), "rows after a fresh load");
+  },
+
+  /** A long log: few nodes, the end is followed, searched, and its first error found. */
+  async log({ page }) {
+    await visit(page, `/jobs/${args.id}?tab=log`);
+    const bar = () => page.locator(".logbar").innerText();
+    await until(async () => (await bar()).replaceAll("\u2009", "").includes(`${args.lines} lines`), "all lines are counted");
+    const nodes = () => page.locator(".line").count();
+    check((await nodes()) < 120, `${await nodes()} lines are nodes`);
+    await page.getByRole("button", { name: "first error" }).click();
+    await until(async () => (await page.locator(".logbox .mark").count()) === 1 && (await page.locator(".logbox .mark").innerText()).includes("error: it broke"), "the first error");
+    equal((await page.locator(".logbox .mark .no").innerText()).trim(), String(args.error), "its line");
+    await page.getByLabel("search the log").fill("needle");
+    await until(async () => (await bar()).includes("1 of 3"), "three hits");
+    await page.keyboard.press("Enter");
+    await until(async () => (await bar()).includes("2 of 3"), "the next hit");
+    await until(async () => (await page.locator(".logbox .mark").innerText()).includes("needle"), "it is shown");
+    await page.getByRole("button", { name: "to the end" }).click();
+    await until(async () => (await page.locator(".logbox").innerText()).includes("the last line"), "the end");
+    check((await nodes()) < 120, `${await nodes()} lines are nodes at the end`);
+    await page.locator(".logbox").evaluate((e) => { e.scrollTop = e.scrollHeight / 2; });
+    await until(async () => (await page.locator(".line .tx").allInnerTexts()).some((t) => t.startsWith("row ")), "the middle");
+  },
+
+  /** Thousands wait: few of them are nodes, all are found. */
+  async many({ page }) {
+    await visit(page, "/queue");
+    await until(async () => (await page.locator("[data-row]").count()) >= 100, "rows");
+    check((await page.locator("[data-row]").count()) <= 130, "a hundred are shown");
+    await page.locator("#filter").fill(args.name);
+    await until(async () => (await page.locator('section#queued [data-row]').count()) === 1, "the one that fits");
+  },
+
+  /** Each page, both schemes and a phone: nothing for axe, nothing outside, no fault. */
+  async axe(it) {
+    const axe = readFileSync(new URL("../../web/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+    for (const path of args.paths) {
+      await visit(it.page, path);
+      // Through the debugger: the policy of the page lets no script in.
+      const session = await it.context.newCDPSession(it.page);
+      await session.send("Runtime.evaluate", { expression: axe });
+      const { result, exceptionDetails } = await session.send("Runtime.evaluate", { awaitPromise: true, returnByValue: true,
+        expression: `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) => r.violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + " " + n.failureSummary).join(" | ")))` });
+      check(!exceptionDetails, JSON.stringify(exceptionDetails));
+      equal(result.value, [], `axe at ${path} (${args.scheme})`);
+      const wide = await it.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      check(wide <= 0, `${path} is ${wide} px too wide`);
+      await session.detach();
+    }
+  },
+};
+
+const it = await open(base, { scheme: args.scheme, width: args.width ?? 1280 });
+let code = 0;
+try {
+  await cases[name](it);
+  equal(it.faults, [], "faults");
+  equal(it.outside, [], "requests to elsewhere");
+} catch (e) {
+  console.error(`${name}: ${e.stack}\nat ${it.page.url()}\nfaults: ${it.faults.join("\n")}\n${await seen(it.page).catch(() => "")}`);
+  code = 1;
+}
+await it.browser.close();
+process.exit(code);
