@@ -27,10 +27,12 @@ bool query_add_since(struct cail_buf *path, const struct args *a)
     int64_t s;
     if (text == NULL)
         return true;
-    if (fmt_read_duration(text, &s))
+    if (fmt_read_duration(text, &s)) {
         text = fmt_time(fmt_now_ms() - s * 1000, at);
-    else if (fmt_read_time_ms(text) < 0)
+    } else if (fmt_read_time_ms(text) < 0) {
+        cail_buf_done(path);
         return false;
+    }
     query_add(path, "since", text);
     return true;
 }

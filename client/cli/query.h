@@ -11,7 +11,8 @@ void query_add(struct cail_buf *path, const char *key, const char *value);
 void query_add_args(struct cail_buf *path, const struct args *a, const char *const names[],
                     size_t n);
 
-/* --since as the daemon wants it: "2h" is a time ago. False = neither. */
+/* --since as the daemon wants it: "2h" is a time ago. False = neither, and path
+ * is released. */
 bool query_add_since(struct cail_buf *path, const struct args *a);
 
 #endif

@@ -22,8 +22,10 @@ API_SERVE(api_written)
 {
     struct written *x = rq->loaded;
     (void)app, (void)ret_wait_key, (void)err;
+    /* A connection keeps its buffer for the next answer: the two change places. */
+    struct str kept = reply->body;
     reply->body = x->body;
-    x->body = (struct str)STR_INIT;
+    x->body = kept;
     reply->content_type = x->type;
     return 0;
 }
