@@ -10,6 +10,8 @@ MARKER_TEXT='cail build root, version 1'
 marker_own_name() {
     case $1 in
     cache | ccache | current | mirrors | src | tmp | "$MARKER_NAME".*) return 0 ;;
+    # There was none a moment ago: another job that begins now has marked it.
+    "$MARKER_NAME") return 0 ;;
     esac
     return 1
 }

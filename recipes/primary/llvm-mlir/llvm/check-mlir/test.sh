@@ -26,17 +26,28 @@ PY
 build_root_open
 llvm_jobs
 subset=$(param subset)
-# The configured tests, not the sources: lit finds its site configuration by this folder.
-tests=$CAIL_BUILD_DIR/tools/mlir/test
-[[ -x $CAIL_BUILD_DIR/bin/llvm-lit && -d $tests ]] ||
-    die "$CAIL_BUILD_DIR holds no build of MLIR's tests"
+if [[ $(param with built) == built ]]; then
+    # The configured tests, not the sources: lit finds its site configuration by this folder.
+    tests=$CAIL_BUILD_DIR/tools/mlir/test lit=$CAIL_BUILD_DIR/bin/llvm-lit
+else
+    tests=$CAIL_BUILD_DIR/test lit=$(sed -n 2p "$CAIL_JOB_DIR/tools")
+fi
+[[ -x $lit && -d $tests ]] || die "$CAIL_BUILD_DIR holds no build of MLIR's tests"
 [[ -z $subset || -e $CAIL_BUILD_DIR/source/mlir/test/$subset ]] ||
     refuse "mlir/test has no '$subset' at this commit"
+wanted=("$tests${subset:+/$subset}")
+if [[ -z $subset && $(param with built) == installed ]]; then
+    # Not the integration tests and bindings, which need what the packages do not have.
+    wanted=()
+    for dir in Analysis Conversion Dialect IR Pass Transforms Target Rewrite mlir-tblgen mlir-opt; do
+        [[ ! -d $CAIL_BUILD_DIR/source/mlir/test/$dir ]] || wanted+=("$tests/$dir")
+    done
+fi
 
 code=0
-"$CAIL_BUILD_DIR/bin/llvm-lit" -v --time-tests -j "$BUILD_JOBS" \
+"$lit" -v --time-tests -j "$BUILD_JOBS" \
     -o "$CAIL_ARTIFACTS/lit.json" --xunit-xml-output="$CAIL_ARTIFACTS/lit.xml" \
-    "$tests${subset:+/$subset}" || code=$?
+    "${wanted[@]}" || code=$?
 [[ -s $CAIL_ARTIFACTS/lit.json ]] || die "lit ended with code $code and no results"
 count_results "$CAIL_ARTIFACTS/lit.json"
 exit "$code"
