@@ -351,6 +351,15 @@ static void print_checks(const json_t *doc)
     table_print(&t, STDOUT_FILENO, term_width(), term.colour, any);
 }
 
+static bool any_flagged(const json_t *doc, const char *flag)
+{
+    const json_t *rows = json_object_get(doc, "rows");
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (flagged(json_array_get(rows, i), flag))
+            return true;
+    return false;
+}
+
 /* Geometric mean, artifacts that differ, what could not be had. */
 static void print_rest(const json_t *doc)
 {
@@ -370,11 +379,16 @@ static void print_rest(const json_t *doc)
     for (size_t i = 0; i < json_array_size(missing); i++) {
         const char *text = json_string_value(json_array_get(missing, i));
         char *clean = term_clean(text != NULL ? text : "");
-        out("not to be had: %s\n", clean);
+        if (strcmp(clean, reason) != 0)
+            out("%s\n", clean);
         free(clean);
     }
     if (reason[0] != '\0')
         out("%s\n", reason);
+    if (strcmp(js_text(doc, "verdict"), "regression") == 0 && js_int(doc, "exit_code", -1) == 0 &&
+        any_flagged(doc, "floor_unknown"))
+        out("a warning, not a failure (exit code 0): how much identical code differs here is not "
+            "known; cail compare --aa measures it\n");
     free(reason);
 }
 

@@ -75,10 +75,10 @@ const char help_compare[] =
     "  cail compare ./build-a/bin ./build-b/bin --recipe mlir-opt-bench\n"
     "  cail compare --command './sort old' --command './sort new' --metric wall_time\n"
     "\n"
-    "Both sides are built without a card, then measured in turns under one lease. Ctrl-C leaves "
-    "it\n"
-    "running. Exits with 0 no regression, 1 regression, 2 inconclusive, 3 failed or missing,\n"
-    "4 not comparable; 66 canceled, 130 left running. The guide is docs/COMPARING.md.";
+    "Both sides are built without a card, then measured in turns under one lease. Ctrl-C leaves\n"
+    "it running. Exits with 0 nothing of --fail-on, 1 regression, 2 inconclusive (if --fail-on\n"
+    "names it), 3 failed or missing, 4 not comparable; 66 canceled, 130 left running.\n"
+    "The guide is docs/COMPARING.md.";
 
 const struct opt opts_comparisons[] = {
     {"pr", 0, "PR", "only of this pull request", COMPLETE_NONE},
