@@ -24,7 +24,7 @@ export function Interval({ row: r, far }) {
 }
 
 export function Axis({ far }) {
-  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((s) => ln(1 + s) > far * 0.4) ?? 0.5;
+  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].findLast((s) => -ln(1 - s) < far * 0.95) ?? 0.001;
   return html`<svg class="axis" width=${W} height="16" aria-hidden="true">${[1 - step, 1, 1 + step].map((v) => html`<text x=${at(v, far)} y="12">${v === 1 ? "0" : `${v > 1 ? "+" : "−"}${fmt.num(step * 100)} %`}</text>`)}</svg>`;
 }
 
@@ -49,6 +49,8 @@ export function Pairs({ row: r }) {
 
 /** The row that matters most: what failed, then what got worse, by size. */
 export function worst(rows) {
+  // What is only shown decides nothing, and what has no effect has no picture.
+  const own = (rows ?? []).filter((r) => r.effect > 0 && !r.flags?.includes("shown_only"));
   const rank = { regression: 0, failed: 1, missing: 2, improvement: 3, inconclusive: 4, not_comparable: 5, changed_small: 6, same: 7 };
-  return [...(rows ?? [])].sort((a, b) => (rank[a.verdict] ?? 8) - (rank[b.verdict] ?? 8) || Math.abs(ln(b.effect)) - Math.abs(ln(a.effect)))[0];
+  return (own.length ? own : [...(rows ?? [])]).sort((a, b) => (rank[a.verdict] ?? 8) - (rank[b.verdict] ?? 8) || Math.abs(ln(b.effect)) - Math.abs(ln(a.effect)))[0];
 }

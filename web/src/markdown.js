@@ -50,12 +50,12 @@ function block(lines) {
     } else if ((m = /^(#{1,6})\s+(.*)/.exec(line))) {
       out.push(heading(m[1].length, m[2]));
       i++;
-    } else if (/^\s*<details>/i.test(line)) {
+    } else if ((m = /^\s*<details>\s*(<summary>.*)?/i.exec(line))) {
       i++;
       const inner = take((l) => !/^\s*<\/details>/i.test(l));
       i++;
       const at = inner.findIndex((l) => /<summary>/i.test(l));
-      const title = at >= 0 ? inner.splice(at, 1)[0].replace(/<\/?summary>/gi, "") : "more";
+      const title = (m[1] ?? (at >= 0 ? inner.splice(at, 1)[0] : "more")).replace(/<\/?summary>/gi, "");
       out.push(html`<details><summary>${inline(title)}</summary>${block(inner)}</details>`);
     } else if (line.includes("|") && /^[\s|:-]+$/.test(lines[i + 1] ?? "") && lines[i + 1].includes("-")) {
       out.push(table(take((l) => l.includes("|"))));

@@ -10,7 +10,8 @@ export const EXAMPLE = "cail compare main HEAD --recipe mlir-opt-bench --rounds 
 const label = (s) => s?.label ?? s?.sha?.slice(0, 12) ?? "?";
 const Sides = ({ of: c }) => html`<span class="sides">${label(c.base)} <span class="quiet">→</span> ${label(c.head)}</span>`;
 const isLive = (c) => ["preparing", "measuring", "judging"].includes(c.state);
-const Result = ({ of: c }) => html`<${State} of=${c.verdict ?? c.state} />`;
+const stateOf = (c) => (isLive(c) ? c.state : c.verdict ?? c.state);
+const Result = ({ of: c }) => html`<${State} of=${stateOf(c)} />`;
 export const onComparisons = (name, d, now) => {
   if (name !== "comparison" || !now) return undefined;
   const i = now.comparisons.findIndex((c) => c.id === d.id);
@@ -47,19 +48,23 @@ function Row({ row: r, far, open }) {
     ${open && html`<tr class="inner"><td colSpan="10"><${Pairs} row=${r} /><p class="quiet">${inWords(r)}; a change under ${fmt.num((r.min_effect ?? 0) * 100)} % does not matter${r.floor !== null && r.floor !== undefined ? `, noise of this machine ${fmt.num(r.floor * 100)} %` : ", the noise of this machine is not known"}${r.rounds_needed ? `; ${r.rounds_needed} rounds would settle it` : ""}.</p></td></tr>`}`;
 }
 
+const onlyShown = (r) => r.flags?.includes("shown_only");
+
 function Rows({ of: c }) {
-  const { query } = useAddress();
+  const { query } = useAddress(), shown = query.get("shown") === "1", extra = c.rows.filter(onlyShown).length;
+  const rows0 = useMemo(() => (shown ? c.rows : c.rows.filter((r) => !onlyShown(r))), [c.rows, shown]);
   const filter = query.get("filter") ?? "", verdict = query.get("verdict") ?? "", sort = query.get("sort") ?? "", asked = query.get("row");
   const main = useMemo(() => worst(c.rows), [c.rows]);
   const rows = useMemo(() => {
     const fits = matcher(filter), by = SORTS[sort.replace("-", "")], sign = sort.startsWith("-") ? -1 : 1;
-    const list = c.rows.filter((r) => (!verdict || r.verdict === verdict) && fits(`${key(r)} ${r.unit} ${r.verdict} ${r.flags?.join(" ")}`));
+    const list = rows0.filter((r) => (!verdict || r.verdict === verdict) && fits(`${key(r)} ${r.unit} ${r.verdict} ${r.flags?.join(" ")}`));
     return by ? list.sort((a, b) => { const x = by(a), y = by(b); return sign * (typeof x === "number" ? x - y : String(x).localeCompare(String(y))); }) : list;
-  }, [c.rows, filter, verdict, sort]);
-  const far = reach(c.rows), kinds = [...new Set(c.rows.map((r) => r.verdict))];
+  }, [rows0, filter, verdict, sort]);
+  const far = reach(rows0), kinds = [...new Set(rows0.map((r) => r.verdict))];
   const [some, more] = useSome(rows, 200);
   const H = (by, text, num) => html`<${Sort} by=${by} sort=${sort} onSort=${(s) => setQuery({ sort: s })} num=${num}>${text}<//>`;
-  return html`<div class="line"><span class="chips2">${kinds.map((k) => html`<button key=${k} type="button" class="chip" aria-pressed=${verdict === k} onClick=${() => setQuery({ verdict: verdict === k ? null : k })}><${State} of=${k} /> <span class="count">${c.rows.filter((r) => r.verdict === k).length}</span></button>`)}</span>
+  return html`<div class="line"><span class="chips2">${kinds.map((k) => html`<button key=${k} type="button" class="chip" aria-pressed=${verdict === k} onClick=${() => setQuery({ verdict: verdict === k ? null : k })}><${State} of=${k} /> <span class="count">${rows0.filter((r) => r.verdict === k).length}</span></button>`)}
+      ${extra > 0 && html`<button type="button" class="chip" aria-pressed=${shown} onClick=${() => setQuery({ shown: shown ? null : "1" })}>${extra} that gate nothing</button>`}</span>
       <${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter rows" /></div>
     <div class="wide" tabIndex="0" role="region" aria-label="figures"><table class="rows"><thead><tr>${H("benchmark", "benchmark")}${H("metric", "metric")}${H("base", "before", 1)}${H("head", "after", 1)}<th>unit</th>${H("change", "change", 1)}<th><${Axis} far=${far} /></th>${H("p", "p", 1)}<th class="n">n</th>${H("verdict", "verdict")}</tr></thead>
       <tbody>${some.map((r) => html`<${Row} key=${key(r)} row=${r} far=${far} open=${asked === null ? r === main : raw(key(r)) === asked} />`)}</tbody></table></div>${more}`;
@@ -68,9 +73,9 @@ function Rows({ of: c }) {
 const Diff = ({ text }) => html`<pre tabIndex="0" class="diff">${text.split("\n").map((l) => html`<span class=${l[0] === "+" ? "good" : l[0] === "-" ? "bad" : l[0] === "@" ? "quiet" : ""}>${l}${"\n"}</span>`)}</pre>`;
 
 function Summary({ of: c }) {
-  const n = (v) => c.rows.filter((r) => r.verdict === v).length, bad = n("regression"), good = n("improvement"), w = worst(c.rows);
+  const own = (c.rows ?? []).filter((r) => !onlyShown(r)), n = (v) => own.filter((r) => r.verdict === v).length, bad = n("regression"), good = n("improvement"), w = worst(own);
   const parts = [bad && `${fmt.plural(bad, "figure")} got worse`, good && `${fmt.plural(good, "figure")} got better`, n("inconclusive") && `${n("inconclusive")} cannot be told`].filter(Boolean);
-  return html`<p class=${`verdict ${tone(c.verdict ?? c.state)}`}><${State} of=${c.verdict ?? c.state} /> <span>${c.reason ?? (c.rows.length ? `${parts.join(", ") || "nothing changed that matters"}, of ${c.rows.length}` : "")}</span>
+  return html`<p class=${`verdict ${tone(stateOf(c))}`}><${State} of=${stateOf(c)} /> ${isLive(c) && c.verdict && html`<span>so far ${word(c.verdict)};</span>`} <span>${c.reason ?? (own.length ? `${parts.join(", ") || "nothing changed that matters"}, of ${own.length}` : "")}</span>
     ${w?.effect > 0 && ["regression", "improvement"].includes(w.verdict) && html`<span class="quiet">most: ${w.benchmark} ${w.metric} ${inWords(w)}</span>`}</p>`;
 }
 
