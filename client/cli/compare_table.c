@@ -154,6 +154,13 @@ static void add_values(struct table *t, const json_t *row)
     double base = member(json_object_get(row, "base"), "median");
     double head = member(json_object_get(row, "head"), "median");
     double most = fmax(isfinite(base) ? fabs(base) : 0, isfinite(head) ? fabs(head) : 0);
+    const char *unit = js_text(row, "unit");
+    if (strcmp(unit, "s") == 0 && most > 0 && most < .1) {
+        unit = "ms";
+        base *= 1e3;
+        head *= 1e3;
+        most *= 1e3;
+    }
     bool whole =
         (!isfinite(base) || floor(base) == base) && (!isfinite(head) || floor(head) == head);
     int decimals = whole ? 0 : clamp(DIGITS - 1 - magnitude(most), 0, 9);
@@ -162,9 +169,9 @@ static void add_values(struct table *t, const json_t *row)
         if (!isfinite(value[i]))
             table_add(t, "-");
         else if (most >= 1e15)
-            table_addf(t, "%.*g %s", DIGITS, value[i], js_text(row, "unit"));
+            table_addf(t, "%.*g %s", DIGITS, value[i], unit);
         else
-            table_addf(t, "%.*f %s", decimals, value[i], js_text(row, "unit"));
+            table_addf(t, "%.*f %s", decimals, value[i], unit);
     }
 }
 
