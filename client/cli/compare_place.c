@@ -172,7 +172,15 @@ static int open_here(struct compare_place *p)
     if (name == NULL)
         return cli_usage(p->cli, "%s has no benchmark of its own: name one with --recipe",
                          js_text(p->upstream, "name"));
-    return get_named(p->cli, "recipes", name, &p->recipe);
+    code = get_named(p->cli, "recipes", name, &p->recipe);
+    const char *builds = js_text(p->recipe, "upstream");
+    if (code == 0 && strcmp(builds, js_text(p->upstream, "name")) != 0) {
+        cli_say("%s, the benchmark of %s, does not build it from a checkout: name another with "
+                "--recipe",
+                name, js_text(p->upstream, "name"));
+        code = EXIT_REFUSED;
+    }
+    return code;
 }
 
 static int open_recipe(struct compare_place *p, const char *recipe)

@@ -433,6 +433,12 @@ def test_two_checkouts(cail, played, tree, tmp_path):
     assert tree.mirror("show", body["head"]["ref"] + ":n.txt") == "in the other"
 
 
+def test_a_benchmark_that_does_not_build_this_upstream(cail, played, tree):
+    tree.recipe["upstream"] = "other"
+    done = cail.run("compare", cwd=tree.dir)
+    assert done.returncode == 65 and b"does not build it from a checkout" in done.stderr
+
+
 def test_a_daemon_elsewhere(cail, played, tree):
     tree.recipe["dir"] = "/nowhere/recipes/tools/cail/bench"
     tree.write("n.txt")
