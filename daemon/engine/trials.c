@@ -257,7 +257,7 @@ static int make_plan(struct trial *t, struct cail_err *err)
     t->plan = (struct trial_plan){
         .rounds = rq->rounds ? rq->rounds : TRIAL_ROUNDS_DEFAULT,
         .looks = rq->looks ? rq->looks : 1,
-        .confirm = rq->confirm && rq->kind != COMPARISON_AA,
+        .confirm = rq->confirm,
         .alpha = rq->alpha,
     };
     t->plan.repeats_max = rq->repeats_max ? rq->repeats_max : t->plan.rounds / 2 + 2;

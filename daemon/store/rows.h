@@ -20,8 +20,7 @@
     X(recipe, TEXT_NULL, recipe)                                                                   \
     X(created_at_us, I64, created_at_us)                                                           \
     X(uid, U32, uid)                                                                               \
-    X(user, TEXT, user)                                                                            \
-    X(pr, TEXT_NULL, pr)
+    X(user, TEXT, user)
 #define JOB_MOVING_FIRST(X, W) W(state, state, job_state_words, JOB_STATE_COUNT)
 #define JOB_MOVING(X, W)                                                                           \
     X(name, TEXT, name)                                                                            \
@@ -50,6 +49,7 @@
     X(retry_on, U32, retry_on)                                                                     \
     X(backoff_s, I32, backoff_s)                                                                   \
     X(blocked_by, I64, blocked_by)                                                                 \
+    X(pr, TEXT_NULL, pr)                                                                           \
     X(reason, TEXT_NULL, reason)                                                                   \
     X(exit_code, I32_M1, exit_code)                                                                \
     X(signal, I32_0, signal)                                                                       \

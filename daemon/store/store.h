@@ -82,7 +82,7 @@ void store_batch_drop(struct store *s, struct store_batch *b); /* one that is no
 bool store_batch_is_empty(const struct store_batch *b);
 /* Each copies what it needs: the noun may change or go right after. Ids are the caller's, positive
  * and new when is_new; what a row refers to may come later in the same batch. A put with is_new
- * false writes the whole row but for what never changes: a job's group, index, kind, recipe, pr,
+ * false writes the whole row but for what never changes: a job's group, index, kind, recipe,
  * uid, user and created_at_us; an attempt's job_id, number, step, token, boot_id, executor, dir and
  * created_at_us; a group's created_at_us. An attempt's `end` is kept in terminal states alone.
  * A batch that contradicts the file (a known id as new, a bad state, two open leases of one thing)
@@ -199,7 +199,8 @@ int store_read_group(struct store_reader *r, int64_t id, struct group_record *re
 /* States of jobs by id (for `after` on jobs no longer in memory): -1 = no such job. */
 int store_read_states(struct store_reader *r, const int64_t *ids, size_t n, int *ret_states,
                       struct cail_err *err) NODISCARD;
-/* Attempts in terminal states whose folders are still there, oldest first (retention). */
+/* Attempts in terminal states whose folders are still there, oldest first (retention); not those of
+ * jobs that a pull request links to. */
 int store_read_old_attempts(struct store_reader *r, int64_t before_us, int32_t limit,
                             struct attempt ***ret, size_t *ret_n, struct cail_err *err) NODISCARD;
 

@@ -115,7 +115,9 @@ static void decide_all(const struct trial_case *c, struct trial_judgement *j,
 
 static bool wants_confirmation(const struct trial_row *row, const struct trial_row_work *work)
 {
-    return work->tested && gates(row) && row->verdict == VERDICT_REGRESSION;
+    /* Better or worse: a figure that goes into a pull request has been seen twice. */
+    return work->tested && gates(row) &&
+           (row->verdict == VERDICT_REGRESSION || row->verdict == VERDICT_IMPROVEMENT);
 }
 
 /* Batch 1, judged alone: Holm over the flagged only. */
@@ -226,7 +228,8 @@ static void conclude(const struct trial_case *c, struct trial_judgement *j, bool
         bool exact = c->series[row->series].kind == METRIC_EXACT;
         if (!gates(row))
             continue;
-        j->wants_confirm |= row->verdict == VERDICT_REGRESSION && !exact;
+        j->wants_confirm |=
+            (row->verdict == VERDICT_REGRESSION || row->verdict == VERDICT_IMPROVEMENT) && !exact;
         j->wants_look |= row->verdict == VERDICT_INCONCLUSIVE && !exact;
     }
     j->wants_confirm =

@@ -52,7 +52,7 @@ struct trial_case {
     int32_t rounds;       /* planned so far in batch 0 */
     bool unpaired;        /* rounds mean nothing */
     bool comparable;      /* fingerprints agree */
-    bool confirmed_asked; /* batch 1 is there and decides over batch 0's regressions */
+    bool confirmed_asked; /* batch 1 is there and decides over batch 0's changes */
 };
 
 enum {
@@ -103,7 +103,7 @@ struct trial_judgement {
                                                interval from the rounds' own geomeans */
     enum verdict verdict;
     int32_t exit_code;  /* for fail_on regression,failed,missing (trial_exit_code for others) */
-    bool wants_confirm; /* batch 0 has unconfirmed regressions, or new failures seen once */
+    bool wants_confirm; /* batch 0 has unconfirmed changes, or new failures seen once */
     bool wants_look;    /* something gates and is inconclusive */
 };
 

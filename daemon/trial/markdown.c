@@ -148,7 +148,7 @@ void trial_md_method(struct str *out, const struct trial_report *r)
         put_test(out, r, "exact signed-rank test of the pairs");
         str_adds(out, ".");
         if (r->c->confirmed_asked)
-            str_adds(out, " What looked worse was measured again in a fresh batch and judged by it "
+            str_adds(out, " What looked changed was measured again in a fresh batch and judged by it "
                           "alone.");
     }
     str_adds(out, " Values are medians; the interval belongs to the single result, the verdict and "

@@ -30,7 +30,7 @@ struct trial_plan {
     int32_t rounds;      /* of a look */
     int32_t looks;       /* fixed before the first one; each is judged at alpha / looks */
     int32_t repeats_max; /* pairs taken again over one batch, for whatever reason */
-    bool confirm;        /* a regression must show again in a fresh batch, judged alone */
+    bool confirm;        /* a change must show again in a fresh batch, judged alone */
     uint64_t seed;       /* bit 0: who begins round 0 */
     double alpha;        /* .05 */
 };

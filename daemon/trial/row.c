@@ -281,7 +281,8 @@ void trial_row_decide_again(const struct trial_case *c, struct trial_row *row,
                             const struct trial_row_work *work)
 {
     const struct trial_test *t = &work->again;
-    bool shows = work->again_tested && work->again_p_holm <= c->alpha && t->lo > 0;
+    bool beyond = row->verdict == VERDICT_REGRESSION ? t->lo > 0 : t->hi < 0;
+    bool shows = work->again_tested && work->again_p_holm <= c->alpha && beyond;
 
     if (shows && beyond_margin(t, work->margin)) {
         row->flags |= TRIAL_FLAG_CONFIRMED;

@@ -26,7 +26,7 @@ void trial_row_measure(const struct trial_case *c, const struct trial_grid *g, i
 void trial_row_decide(const struct trial_case *c, struct trial_row *row,
                       const struct trial_row_work *work);
 
-/* The confirmation: batch 1 of a regression, measured; then, with again_p_holm, decided. */
+/* The confirmation: batch 1 of a change, measured; then, with again_p_holm, decided. */
 void trial_row_measure_again(const struct trial_case *c, const struct trial_grid *g,
                              const struct trial_row *row, struct trial_row_work *work);
 void trial_row_decide_again(const struct trial_case *c, struct trial_row *row,

@@ -24,7 +24,7 @@ static struct told *shared_new(void)
 }
 
 static const struct migration colour = {
-    "0002_colour", "ALTER TABLE job ADD COLUMN colour TEXT; CREATE TABLE paint (a INTEGER) STRICT;"
+    "9999_colour", "ALTER TABLE job ADD COLUMN colour TEXT; CREATE TABLE paint (a INTEGER) STRICT;"
                    "INSERT INTO paint VALUES (1), (2);"};
 
 static void put_batch(struct fix *f, struct store_batch *b, int i)
@@ -127,8 +127,13 @@ static void test_killed_while_migrating(void **state)
     (void)state;
     struct told *told = shared_new();
     int points = 0;
-    const struct migration steps[] = {migrations_embedded.step[0], colour};
-    const struct migrations before = {steps, 1}, upgraded = {steps, 2};
+    enum { STEPS_MAX = 50 };
+    struct migration steps[STEPS_MAX];
+    int n = migrations_embedded.n;
+    assert_true(n < STEPS_MAX);
+    memcpy(steps, migrations_embedded.step, (size_t)n * sizeof *steps);
+    steps[n] = colour;
+    const struct migrations before = {steps, n}, upgraded = {steps, n + 1};
     for (int at = 1;; at++) {
         struct fix f;
         fix_begin(&f);
