@@ -248,7 +248,7 @@ static bool alike(const struct trial *t)
 {
     const struct comparison_side *b = &t->rq.side[SIDE_BASE], *h = &t->rq.side[SIDE_HEAD];
     return same(t->side[SIDE_BASE].params, t->side[SIDE_HEAD].params) && same(b->env, h->env) &&
-           same(b->worktree, h->worktree);
+           same(b->worktree, h->worktree) && same(b->bin_dir, h->bin_dir);
 }
 
 static int make_plan(struct trial *t, struct cail_err *err)
@@ -271,14 +271,14 @@ static int make_plan(struct trial *t, struct cail_err *err)
 }
 
 /* Queue the jobs: sides to prepare, then the measuring one. */
-static int submit_jobs(struct engine *e, struct trial *t, int n_prepare, uid_t uid,
+static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SIDE_COUNT], uid_t uid,
                        struct cail_err *err)
 {
     CLEANUP(str_done) struct str body = STR_INIT;
     struct submission sub;
     struct engine_submitted done;
     struct cail_err why;
-    comparison_jobs(&t->rq, t->c->id, n_prepare, &body);
+    comparison_jobs(&t->rq, t->c->id, prepare, &body);
     int rc = submission_from_json(body.p, body.len, &sub, &why);
     if (rc)
         return err_set(err, why.code, "%s: %s", why.pointer, why.text);
@@ -297,9 +297,12 @@ static int submit_jobs(struct engine *e, struct trial *t, int n_prepare, uid_t u
         return rc;
     }
     struct comparison *c = t->c;
-    c->base_job = n_prepare ? done.job[0]->id : 0;
-    c->head_job = n_prepare ? done.job[n_prepare - 1]->id : 0;
-    c->measure_job = done.job[n_prepare]->id;
+    size_t n = 0;
+    if (prepare[SIDE_BASE])
+        c->base_job = done.job[n++]->id;
+    if (prepare[SIDE_HEAD])
+        c->head_job = done.job[n++]->id;
+    c->measure_job = done.job[n]->id;
     free(done.job);
     return 0;
 }
@@ -347,8 +350,14 @@ static int begin(struct engine *e, struct trial *t, uid_t uid, struct cail_err *
         t->c->head_job = rq->side[SIDE_HEAD].job;
         return 0;
     }
-    int n_prepare = !steps && !uses ? 0 : alike(t) ? 1 : 2;
-    return submit_jobs(e, t, n_prepare, uid, err);
+    /* A folder of programs stands for what would be built. */
+    bool any = steps || uses, one = any && alike(t) && !rq->side[SIDE_HEAD].bin_dir;
+    const bool prepare[SIDE_COUNT] = {any && !rq->side[SIDE_BASE].bin_dir,
+                                      any && !rq->side[SIDE_HEAD].bin_dir && !one};
+    rc = submit_jobs(e, t, prepare, uid, err);
+    if (!rc && one)
+        t->c->head_job = t->c->base_job;
+    return rc;
 }
 
 int engine_compare(struct engine *e, struct comparison_request *rq, const char *body, size_t len,

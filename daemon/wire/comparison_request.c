@@ -662,13 +662,14 @@ static json_t *measure_job(const struct comparison_request *rq, int64_t id, int 
     return job;
 }
 
-void comparison_jobs(const struct comparison_request *rq, int64_t id, int n_prepare,
-                     struct str *out)
+void comparison_jobs(const struct comparison_request *rq, int64_t id,
+                     const bool prepare[SIDE_COUNT], struct str *out)
 {
     json_t *jobs = json_array();
-    for (int i = 0; i < n_prepare; i++)
-        json_array_append_new(jobs, prepare_job(rq, id, (enum side)i));
-    json_array_append_new(jobs, measure_job(rq, id, n_prepare));
+    for (int i = 0; i < SIDE_COUNT; i++)
+        if (prepare[i])
+            json_array_append_new(jobs, prepare_job(rq, id, (enum side)i));
+    json_array_append_new(jobs, measure_job(rq, id, (int)json_array_size(jobs)));
     json_put(out, jobs);
     json_decref(jobs);
 }

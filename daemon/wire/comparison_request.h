@@ -3,6 +3,8 @@
 #ifndef WIRE_COMPARISON_REQUEST_H
 #define WIRE_COMPARISON_REQUEST_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/str.h"
 #include "model/comparison.h"
@@ -25,8 +27,8 @@ struct comparison_side {
 struct comparison_request {
     enum comparison_kind kind;
     char *name, *recipe, *pr, *queue, *cwd, *build_root; /* NULL = not said */
-    char *artifacts; /* as in a job request, JSON array text; NULL = not said */
-    char *params, *env, *needs;                          /* JSON object texts, NULL = not said */
+    char *artifacts;            /* as in a job request, JSON array text; NULL = not said */
+    char *params, *env, *needs; /* JSON object texts, NULL = not said */
     struct comparison_side side[SIDE_COUNT];
     int32_t rounds, looks, repeats_max; /* 0 = not said, the planner's default */
     int32_t priority;
@@ -49,9 +51,8 @@ void comparison_request_done(struct comparison_request *rq);
 char *comparison_side_params(const struct comparison_request *rq, enum side side);
 
 /* The jobs of comparison `id` as a body of POST /jobs: the preparation of base and of head where
- * n_prepare says so (2, or 1 = one serves both, or 0), then the measuring job, which comes after
- * them. */
-void comparison_jobs(const struct comparison_request *rq, int64_t id, int n_prepare,
-                     struct str *out);
+ * `prepare` says so, then the measuring job, which comes after them. */
+void comparison_jobs(const struct comparison_request *rq, int64_t id,
+                     const bool prepare[SIDE_COUNT], struct str *out);
 
 #endif

@@ -31,6 +31,7 @@ for part in "${!CAIL_USE_@}"; do
 done
 [[ -z ${CAIL_BIN_DIR-} ]] || export PATH=$CAIL_BIN_DIR:$PATH
 
-preflight
+# Programs that were built elsewhere need no tools to build them.
+[[ -n ${CAIL_BIN_DIR-} ]] || preflight
 # shellcheck source=/dev/null
 . "$1"

@@ -176,6 +176,20 @@ def test_folders_of_binaries(lab):
     assert len(set((lab.work / "lengths").read_text().split())) == 1
 
 
+def test_a_folder_of_programs_stands_for_a_build(lab):
+    """One side is built, the other is given; nothing is built for it."""
+    built(lab, measure="v=$([ -n \"${CAIL_BIN_DIR-}\" ] && [ -e $CAIL_BIN_DIR/v ] && cat $CAIL_BIN_DIR/v || cat $CAIL_BUILD_DIR/v)\n"
+          "echo \"::cail metric benchmark=b name=t value=$v unit=s better=lower\"")
+    folder = lab.work / "given"
+    folder.mkdir()
+    (folder / "v").write_text("7\n")
+    doc = compare(lab, recipe="built", base={"ref": "v2"}, head={"bin_dir": str(folder)}, rounds=6)
+    assert doc["jobs"]["head"] is None and doc["jobs"]["base"]
+    r = row(doc, "t")
+    assert (r["base"]["median"], r["head"]["median"]) == (2, 7)
+    assert (lab.work / "builds").read_text().split() == ["built"]
+
+
 def test_builds_of_other_recipes_are_used_side_by_side(lab):
     built(lab)
     recipe(lab, "user", {"measure": (
