@@ -143,6 +143,25 @@ def test_submit_watch_read_copy(daemon):
 
 
 @browser
+def test_compare_and_copy_the_report(daemon):
+    go = daemon.folder / "go"
+
+    def side(value):
+        return {"command": ["bash", "-c", f"until [ -e {go} ]; do sleep 0.02; done\n"
+                            f"echo '::cail metric name=latency value={value} unit=ms better=lower'\n"
+                            "echo '::cail metric name=size value=7 unit=B better=lower'"]}
+
+    def answer(word):
+        if word == "go":
+            go.touch()
+        else:
+            reply = daemon.post("/comparisons", {"name": "slower", "base": side(10), "head": side(12), "rounds": 8,
+                                                 "confirm": False})
+            assert reply.status == 201, reply
+    run(daemon, "compare", answer)
+
+
+@browser
 def test_keys(daemon):
     daemon.post("/queue/pause")
     for n in range(3):

@@ -45,6 +45,32 @@ const cases = {
     await until(async () => (await page.locator(`tr[data-row="${id}"]`).innerText()).includes("succeeded"), "the queue lists it as ended");
   },
 
+  /** A comparison from its first round to its report. */
+  async compare({ page }) {
+    await visit(page, "/comparisons");
+    await ask("compare");
+    await until(async () => (await page.locator("[data-row]").count()) === 1, "it appears in the list, without a reload");
+    await page.locator("[data-row] a").first().click();
+    await until(async () => (await page.locator(".verdict .state").innerText()).includes("measuring"), "it is measured");
+    await ask("go");
+    await until(async () => (await page.locator(".verdict .state").innerText()).includes("regression"), "its verdict, without a reload");
+    await until(async () => (await page.locator(".rows tr.open svg.interval").getAttribute("aria-label")).startsWith("regression: +20"), "the interval of the worst one in words");
+    equal(await page.locator(".rows tbody tr[data-row]").count(), 2, "figures");
+    equal(await page.locator(".rows tr.open").count(), 1, "rows that are open");
+    await until(async () => (await page.locator(".pairs svg").getAttribute("aria-label")).startsWith("8 rounds of"), "its rounds");
+    await page.getByRole("button", { name: /no change/ }).click();
+    await until(async () => new URL(page.url()).searchParams.get("verdict") === "same", "the filter is in the address");
+    equal(await page.locator(".rows tbody tr[data-row]").count(), 1, "figures that fit");
+    await page.reload();
+    await settled(page);
+    equal(await page.locator(".rows tbody tr[data-row]").count(), 1, "the address keeps the filter");
+    await page.getByRole("button", { name: "copy as Markdown" }).click();
+    await until(async () => (await seen(page)).includes("copied"), "the button says so");
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    equal(copied, await page.evaluate(() => fetch("/comparisons/1/report").then((r) => r.text())), "the report");
+    check(copied.includes("regression"), copied);
+  },
+
   /** Keys alone: filter, rows, open, hold. */
   async keys({ page }) {
     await visit(page, "/queue");

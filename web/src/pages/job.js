@@ -6,7 +6,7 @@ import { isOver, JobActions, needs, remark, what } from "../jobs.js";
 import { Log } from "../log.js";
 import { setQuery, useAddress } from "../route.js";
 import { Telemetry } from "../telemetry.js";
-import { Ago, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Progress, Sort, Span, State, Strip, Tabs, Trouble, useNow, useSome } from "../ui.js";
+import { Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Progress, Sort, Span, State, Strip, Tabs, Trouble, useNow, useSome } from "../ui.js";
 
 const causeTone = (a) => (a.cause === undefined ? "busy" : a.cause === "exited" && a.exit_code === 0 ? "good" : a.cause === "canceled" ? "quiet" : "bad");
 const causeText = (a) => (a.cause === undefined ? a.state : a.cause === "exited" ? (a.exit_code ? `exit ${a.exit_code}` : "done") : a.cause.replaceAll("_", " "));
@@ -32,6 +32,12 @@ function Timeline({ job: j }) {
     ${p.ms / total > 0.09 && html`<span>${p.text}</span><span class="num">${fmt.dur(p.ms)}</span>`}</li>`)}</ol>`;
 }
 
+/** The slowest edges of a build (.ninja_log) or events of a compiler (-ftime-trace) as bars. */
+function Edges({ all }) {
+  const edges = all.filter((r) => r.value > 0 && (r.metric === "edge_time" || (r.params.event && r.metric === "wall_time"))).sort((a, b) => b.value - a.value).slice(0, 20);
+  return edges.length > 2 && html`<ul class="edges" aria-label="what took longest">${edges.map((r, i) => html`<li key=${i}><span class="clip">${r.params.output ?? r.params.event}</span><${Bar} done=${r.value} total=${edges[0].value} label=${r.params.output ?? r.params.event} /><span class="num">${fmt.num(r.value)} ${r.unit}</span></li>`)}</ul>`;
+}
+
 function Metrics({ id, summary }) {
   const all = useGet(`/jobs/${id}/results`, (name, d) => (name === "job" && d.id === id) || undefined);
   const { query } = useAddress();
@@ -46,7 +52,7 @@ function Metrics({ id, summary }) {
   const onSort = (s) => setQuery({ sort: s });
   if (!all.data && !summary?.length) return all.error ? html`<${Trouble} error=${all.error} />` : html`<${Loading} />`;
   if (!(all.data?.results ?? summary).length) return html`<${Empty} title="It measured nothing. A line on its output, or a file, is all it takes:" cmd=${['echo "::cail metric name=latency value=3.2 unit=ms better=lower"', `curl ${location.origin}/jobs/${id}/results --data-binary @gbench.json`]} />`;
-  return html`<p><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter metrics" /></p>
+  return html`<${Edges} all=${all.data?.results ?? summary} /><p><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter metrics" /></p>
     <div class="wide" tabIndex="0" role="region" aria-label="metrics"><table><thead><tr><${Sort} by="benchmark" sort=${sort} onSort=${onSort}>benchmark<//><${Sort} by="metric" sort=${sort} onSort=${onSort}>metric<//>
       <${Sort} by="value" sort=${sort} onSort=${onSort} num>median<//><th>unit</th><th>samples</th><${Sort} by="n" sort=${sort} onSort=${onSort} num>n<//><th>better</th></tr></thead>
     <tbody>${some.map((r, i) => html`<tr key=${i}><td class="wrap"><a href=${`/benchmarks/${fmt.path(raw(r.benchmark))}?metric=${encodeURIComponent(raw(r.metric))}`}>${r.benchmark}</a> <span class="quiet">${r.p}</span></td><td>${r.metric}</td>

@@ -1,0 +1,95 @@
+// node dashboard.mjs URL: medians of some visits, for bench/dashboard.sh.
+import { readFileSync } from "node:fs";
+import { build } from "../web/node_modules/esbuild/lib/main.js";
+import { chromium } from "../web/node_modules/playwright-core/index.mjs";
+
+const base = process.argv[2], ROUNDS = 9;
+const median = (xs) => [...xs].sort((a, b) => a - b)[xs.length >> 1];
+const say = (what, ms, more = "") => console.log(`${what.padEnd(52)} ${ms.toFixed(0).padStart(6)} ms ${more}`);
+const browser = await chromium.launch({ executablePath: process.env.CAIL_CHROMIUM, args: ["--no-sandbox", "--js-flags=--expose-gc"] });
+
+async function visits(path, ready) {
+  const paint = [], done = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.addInitScript((sel) => { // when what was asked for is in the page and was painted
+      const look = () => (document.querySelector(sel) ? requestAnimationFrame(() => { window.readyAt = performance.now(); }) : requestAnimationFrame(look));
+      look();
+    }, ready);
+    await page.goto(base + path);
+    await page.waitForFunction(() => window.readyAt);
+    done.push(await page.evaluate(() => window.readyAt));
+    paint.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN));
+    await context.close();
+  }
+  say(`${path}: first paint`, median(paint));
+  say(`${path}: its data are painted`, median(done), `slowest of ${ROUNDS} ${Math.max(...done).toFixed(0)}`);
+}
+
+await visits("/queue", "#queued [data-row]");
+await visits("/jobs", "[data-row]");
+await visits("/jobs/3?tab=log", ".logbar");
+
+{ // a key and a filter, with all that in the page
+  const page = await browser.newPage();
+  await page.goto(`${base}/queue`);
+  await page.waitForSelector("#queued [data-row]");
+  const times = [];
+  for (const c of "waits wai".split("")) {
+    times.push(await page.evaluate((char) => new Promise((done) => {
+      const box = document.querySelector("#filter"), from = performance.now();
+      box.value += char;
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+      requestAnimationFrame(() => setTimeout(() => done(performance.now() - from)));
+    }), c));
+  }
+  say("/queue: a letter in the filter until it is painted", median(times), `slowest ${Math.max(...times).toFixed(0)}`);
+  await page.close();
+}
+
+{ // 100,000 points by the plot that the pages use
+  const made = await build({ stdin: { contents: 'import {render, html} from "./dom.js"; import {Plot} from "./plot.js"; window.draw = (data) => render(html`<${Plot} label="x" deps=${[]} make=${() => ({data, opts: {height: 300, scales: {x: {time: false}}, series: [{}, {stroke: "blue"}]}})} />`, document.body);', resolveDir: new URL("../web/src", import.meta.url).pathname }, bundle: true, write: false, format: "iife" });
+  const css = readFileSync(new URL("../web/src/style.css", import.meta.url), "utf8");
+  const page = await browser.newPage();
+  await page.setContent(`<style>${css}</style><body></body>`);
+  await page.addScriptTag({ content: made.outputFiles[0].text });
+  const times = [];
+  for (let i = 0; i < 5; i++) {
+    times.push(await page.evaluate(() => new Promise((done) => {
+      document.body.textContent = "";
+      const x = Array.from({ length: 100000 }, (_, k) => k), y = x.map((k) => Math.sin(k / 900) + Math.random());
+      const from = performance.now();
+      window.draw([x, y]);
+      const look = () => (document.querySelector("canvas") ? requestAnimationFrame(() => setTimeout(() => done(performance.now() - from))) : requestAnimationFrame(look));
+      look();
+    })));
+    await page.reload().catch(() => {});
+    await page.setContent(`<style>${css}</style><body></body>`);
+    await page.addScriptTag({ content: made.outputFiles[0].text });
+  }
+  say("a plot of 100,000 points until it is painted", median(times));
+  await page.close();
+}
+
+{ // memory under events: CAIL_BENCH_S seconds of 200 a second
+  const seconds = Number(process.env.CAIL_BENCH_S ?? 60);
+  const page = await browser.newPage();
+  await page.goto(`${base}/queue`);
+  await page.waitForSelector("#queued [data-row]");
+  const heap = () => page.evaluate(() => { gc(); return performance.memory.usedJSHeapSize / 1048576; });
+  const headers = { "Content-Type": "application/json" };
+  const ids = (await fetch(`${base}/jobs?state=queued&limit=100`).then((r) => r.json())).jobs.map((j) => j.id);
+  const round = async (until) => { // each answer is one event
+    for (let n = 0; Date.now() < until; n++) {
+      await fetch(`${base}/jobs/${ids[n % ids.length]}`, { method: "PATCH", headers, body: JSON.stringify({ priority: n % 100 }) });
+      await new Promise((r) => setTimeout(r, 3));
+    }
+  };
+  await round(Date.now() + 5000);
+  const before = await heap();
+  await round(Date.now() + seconds * 1000);
+  const after = await heap();
+  console.log(`heap of the page before and after ${seconds} s of events`.padEnd(52), `${before.toFixed(1)} MiB, ${after.toFixed(1)} MiB`);
+}
+await browser.close();
