@@ -1,5 +1,5 @@
 #!/bin/bash
-# Packs what tests/real/gpu_one.sh and gpu_two.sh need into .kit/, for a machine with cards but without
+# Packs what tests/real/gpu_one.sh, gpu_two.sh and gpu_compare.sh need into .kit/, for a machine with cards but without
 # a network or our libraries: programs with their shared libraries, recipes, tools, the sources of
 # nccl-tests and CUTLASS as archives, and both built here, should building fail there.
 #   CAIL_UPSTREAM_NCCL_TESTS_URL=/path/nccl-tests.git CAIL_UPSTREAM_CUTLASS_URL=/path/cutlass.git \
@@ -65,19 +65,28 @@ prebuilt() {
         make -s -C "$src/nccl-tests/src" "BUILDDIR=$build/nccl-tests" "CUDA_HOME=$cuda" "NCCL_HOME=$nccl" \
             "NVCC_GENCODE=-gencode=arch=compute_90,code=sm_90" "$build/nccl-tests/all_reduce_perf"
     fi
-    if [[ ! -x $build/gemm ]]; then
+    local tile
+    for tile in 128,_128,_64 128,_64,_64; do # the second for comparisons of two tile shapes
+        local program=$build/gemm
+        [[ $tile == 128,_128,_64 ]] || program=$build/gemm-narrow
+        [[ ! -x $program ]] || continue
         sed -E -e 's/^(using +Element[AB] += )float;/\1cutlass::bfloat16_t;/' \
-            -e 's/^(using +TileShape +=.*)<_128,_128,_32>;/\1<_128,_128,_64>;/' \
-            "$src/cutlass/examples/$example/$example.cu" >"$build/gemm.cu"
+            -e "s/^(using +TileShape +=.*)<_128,_128,_32>;/\\1<_$tile>;/" \
+            "$src/cutlass/examples/$example/$example.cu" >"$program.cu"
+        grep -q "<_$tile>" "$program.cu"
         "$cuda/bin/nvcc" -std=c++17 -O3 -DNDEBUG -gencode=arch=compute_90a,code=sm_90a \
             --expt-relaxed-constexpr -diag-suppress 20012 -I"$src/cutlass/include" \
             -I"$src/cutlass/tools/util/include" -I"$src/cutlass/examples/common" \
-            "$build/gemm.cu" -o "$build/gemm"
-    fi
+            "$program.cu" -o "$program"
+    done
     "$cuda/bin/nvcc" -O2 -gencode=arch=compute_90,code=sm_90 "$root/tests/real/gpu_hold.cu" \
         -o "$build/gpu_hold"
     cp "$build/nccl-tests/all_reduce_perf" "$build/gemm" "$build/gpu_hold" "$kit/prebuilt/"
     strip --strip-debug "$kit"/prebuilt/*
+    mkdir "$kit/prebuilt/wide" "$kit/prebuilt/narrow"
+    ln -s ../gemm "$kit/prebuilt/wide/gemm"
+    cp "$build/gemm-narrow" "$kit/prebuilt/narrow/gemm"
+    strip --strip-debug "$kit/prebuilt/narrow/gemm"
 }
 
 rm -rf "$kit"
