@@ -84,9 +84,9 @@ prebuilt() {
     cp "$build/nccl-tests/all_reduce_perf" "$build/gemm" "$build/gpu_hold" "$kit/prebuilt/"
     strip --strip-debug "$kit"/prebuilt/*
     mkdir "$kit/prebuilt/wide" "$kit/prebuilt/narrow"
-    ln -s ../gemm "$kit/prebuilt/wide/gemm"
+    cp "$build/gemm" "$kit/prebuilt/wide/gemm"
     cp "$build/gemm-narrow" "$kit/prebuilt/narrow/gemm"
-    strip --strip-debug "$kit/prebuilt/narrow/gemm"
+    strip --strip-debug "$kit"/prebuilt/*/gemm
 }
 
 rm -rf "$kit"
