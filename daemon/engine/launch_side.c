@@ -71,6 +71,8 @@ void launch_side(struct engine *e, struct launch *l, const struct job *j, const 
     put_uses(l, p->uses);
     if (p->build_dir)
         launch_put(l, "CAIL_BUILD_DIR", p->build_dir);
+    else if (s->bin_dir) /* which stands for a build */
+        launch_put_pair(l, mem_printf("CAIL_BUILD_DIR=%s/bin", dir));
     if (t->c->base_job || t->c->head_job)
         launch_put_pair(l, mem_printf("CAIL_JOB_DIR=%s/job", dir));
     if (t->rq.side[SIDE_BASE].bin_dir || t->rq.side[SIDE_HEAD].bin_dir) {

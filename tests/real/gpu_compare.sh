@@ -28,6 +28,8 @@ compared() {
     keep "$1" "/comparisons/$comparison"
     keep_text "report_$1" curl -sS "$CAIL_URL/comparisons/$comparison/report"
     keep "job_$1" "/jobs/${id[$1]}"
+    keep_text "log_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/log"
+    jq -e '.verdict != "failed"' "$doc/$1.json" >/dev/null || note "$(jq -r .text "$doc/log_$1.json" | tail -n 5)"
 }
 
 beside() {
