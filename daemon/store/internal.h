@@ -123,6 +123,9 @@ int reader_group_counts(struct store_reader *r, struct group *g, struct cail_err
 /* comparisons.c: the live ones, at start-up. */
 int comparisons_load(struct store_reader *r, const struct store_loader *to,
                      struct cail_err *err) NODISCARD;
+/* bisections.c: the live ones, and the last id. */
+int bisections_load(struct store_reader *r, const struct store_loader *to, struct store_ids *ids,
+                    struct cail_err *err) NODISCARD;
 /* Appends one entry to j->after; met is the scheduler's. */
 void job_add_after(struct job *j, int64_t on_job, enum after_when when);
 

@@ -192,6 +192,8 @@ int store_load(struct store *s, int64_t now_us, const struct store_loader *loade
         (code = load_topics(&l)) == 0 &&
         (!loader->comparison || (code = comparisons_load(&l.r, loader, err)) == 0))
         code = load_ids(&l, ret_ids);
+    if (code == 0 && loader->bisection)
+        code = bisections_load(&l.r, loader, ret_ids, err);
     reader_end(&l.r);
     reader_close(&l.r);
     return code;

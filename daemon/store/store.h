@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/bisection.h"
 #include "model/comparison.h"
 #include "model/job.h"
 #include "model/lab.h"
@@ -67,10 +68,11 @@ struct store_loader {
     /* Live comparisons by id, each with its measurements by seq (valid in the call alone). NULL =
      * not wanted. */
     void (*comparison)(void *arg, struct comparison *c, const struct measurement *m, size_t n);
+    void (*bisection)(void *arg, struct bisection *b); /* live ones by id; NULL = not wanted */
 };
 /* Largest ids ever used: never reused. */
 struct store_ids {
-    int64_t job, attempt, group, result, comparison, annotation;
+    int64_t job, attempt, group, result, comparison, annotation, bisection;
 };
 int store_load(struct store *s, int64_t now_us, const struct store_loader *loader,
                struct store_ids *ret_ids, struct cail_err *err) NODISCARD;

@@ -55,3 +55,33 @@ CREATE TABLE aa_effect (
     at_us         INTEGER NOT NULL,
     PRIMARY KEY (benchmark, params, metric, fingerprint, comparison_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The search for the commit that made a figure worse: a chain of comparisons. `spec` is the request
+-- in its own words, `steps` what was asked and answered, in order; what comes next follows from them.
+CREATE TABLE bisection (
+    id             INTEGER PRIMARY KEY,
+    state          TEXT    NOT NULL CHECK (state IN ('running', 'finished', 'failed', 'canceled')),
+    name           TEXT    NOT NULL,
+    recipe         TEXT    NOT NULL,
+    spec           TEXT    NOT NULL CHECK (spec GLOB '{*}'),
+    steps          TEXT    NOT NULL CHECK (steps GLOB '[[]*]'),
+    comparison_id  INTEGER REFERENCES comparison (id) DEFERRABLE INITIALLY DEFERRED, -- runs now
+    uid            INTEGER NOT NULL,
+    user           TEXT    NOT NULL,
+    pr             TEXT,
+    created_at_us  INTEGER NOT NULL,
+    finished_at_us INTEGER,
+    culprit        TEXT,    -- the first bad commit, when it was found
+    reason         TEXT,
+    CHECK ((finished_at_us IS NULL) = (state = 'running'))
+) STRICT;
+CREATE INDEX bisection_live ON bisection (id) WHERE state = 'running';
+
+-- The comparison of the two ends of a change point, by the points beside it.
+CREATE TABLE change_check (
+    series_id     INTEGER NOT NULL REFERENCES series (id) DEFERRABLE INITIALLY DEFERRED,
+    before_point  TEXT    NOT NULL,
+    after_point   TEXT    NOT NULL,
+    comparison_id INTEGER NOT NULL REFERENCES comparison (id) DEFERRABLE INITIALLY DEFERRED,
+    PRIMARY KEY (series_id, after_point)
+) STRICT, WITHOUT ROWID;
