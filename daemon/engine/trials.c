@@ -270,6 +270,15 @@ static int make_plan(struct trial *t, struct cail_err *err)
     return trial_plan_check(&t->plan, err);
 }
 
+/* The place of one of its jobs says nothing to who asked. */
+static int without_element(const struct cail_err *why, struct cail_err *err)
+{
+    const char *at = strchr(why->pointer + (why->pointer[0] == '/'), '/');
+    *err = *why;
+    snprintf(err->pointer, sizeof err->pointer, "%s", at ? at : "");
+    return err->code;
+}
+
 /* Queue the jobs: sides to prepare, then the measuring one. */
 static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SIDE_COUNT], uid_t uid,
                        struct cail_err *err)
@@ -281,7 +290,7 @@ static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SID
     comparison_jobs(&t->rq, t->c->id, prepare, &body);
     int rc = submission_from_json(body.p, body.len, &sub, &why);
     if (rc)
-        return err_set(err, why.code, "%s: %s", why.pointer, why.text);
+        return without_element(&why, err);
     for (size_t i = 0; i < sub.n; i++) {
         struct job_request *rq = &sub.req[i];
         bool measures = i + 1 == sub.n;
@@ -290,12 +299,8 @@ static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SID
     }
     rc = engine_submit(e, &sub, uid, NULL, NULL, NULL, &done, &why);
     submission_done(&sub);
-    if (rc) { /* the element's place says nothing to who asked */
-        const char *at = strchr(why.pointer + (why.pointer[0] == '/'), '/');
-        *err = why;
-        snprintf(err->pointer, sizeof err->pointer, "%s", at ? at : "");
-        return rc;
-    }
+    if (rc)
+        return without_element(&why, err);
     struct comparison *c = t->c;
     size_t n = 0;
     if (prepare[SIDE_BASE])
@@ -324,15 +329,26 @@ static void fill(struct engine *e, struct comparison *c, const struct trial *t, 
     const struct job *j = engine_job(e, c->measure_job);
     c->kind = rq->kind;
     c->recipe = mem_strdup(rq->recipe);
-    c->name = rq->name ? mem_strdup(rq->name)
-                       : mem_printf("%s: %.80s against %.80s", rq->recipe ? rq->recipe : "commands",
-                                    rq->side[0].label, rq->side[1].label);
+    c->name = rq->name ? mem_strdup(rq->name) : comparison_name(rq, "commands", 80);
     c->spec = compact(body, len);
     c->uid = uid;
     c->user = j ? mem_strdup(j->user) : mem_printf("%u", (unsigned)uid);
     c->pr = mem_strdup(rq->pr);
     c->created_at_us = clock_wall_us();
     c->plan = plan_text(t);
+}
+
+/* Two jobs that were before; ids are given without a gap. */
+static int take_stored(const struct engine *e, struct trial *t, struct cail_err *err)
+{
+    for (int i = 0; i < SIDE_COUNT; i++) {
+        int64_t id = t->rq.side[i].job;
+        if (id > e->ids.job)
+            return err_set_at(err, E_BAD_FIELD, i ? "/head/job" : "/base/job",
+                              "there is no job %lld", (long long)id);
+        *(i ? &t->c->head_job : &t->c->base_job) = id;
+    }
+    return 0;
 }
 
 static int begin(struct engine *e, struct trial *t, uid_t uid, struct cail_err *err)
@@ -345,11 +361,8 @@ static int begin(struct engine *e, struct trial *t, uid_t uid, struct cail_err *
         rc = resolve_sides(e, t, &steps, &uses, err);
     if (rc)
         return rc;
-    if (rq->kind == COMPARISON_UNPAIRED) {
-        t->c->base_job = rq->side[SIDE_BASE].job;
-        t->c->head_job = rq->side[SIDE_HEAD].job;
-        return 0;
-    }
+    if (rq->kind == COMPARISON_UNPAIRED)
+        return take_stored(e, t, err);
     /* A folder of programs stands for what would be built. */
     bool any = steps || uses, one = any && alike(t) && !rq->side[SIDE_HEAD].bin_dir;
     const bool prepare[SIDE_COUNT] = {any && !rq->side[SIDE_BASE].bin_dir,

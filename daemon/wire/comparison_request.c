@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 
 enum { ARGV_MAX = 1024, METRICS_MAX = 64, TEXT_MAX = 4096 };
@@ -58,20 +59,10 @@ static int get_folder(struct decode *d, const json_t *v, char **ret)
     return 0;
 }
 
-static int get_env(struct decode *d, const json_t *v, char **ret)
+static int get_env(struct decode *d, json_t *v, char **ret)
 {
-    const char *key, *text;
-    json_t *m;
-    int rc = get_object(d, v, ret);
-    if (rc)
-        return rc;
-    json_object_foreach((json_t *)v, key, m) {
-        size_t mark = jpath_push(&d->at, key);
-        if ((rc = json_get_str(m, &d->at, 65536, "\t\n", &text, d->err)))
-            return rc;
-        jpath_pop(&d->at, mark);
-    }
-    return 0;
+    int rc = json_check_env(v, &d->at, d->err);
+    return rc ? rc : get_object(d, v, ret);
 }
 
 static int get_range(struct decode *d, const json_t *v, int64_t low, int64_t high, int32_t *ret)
@@ -412,15 +403,36 @@ static bool is_merge_base(const struct comparison_side *s)
     return s->ref && strcmp(s->ref, "merge-base") == 0;
 }
 
+/* Text for a person, at most `max` bytes of it: what is no character is a space, none is cut. */
+static void put_words(struct str *s, const char *text, size_t max)
+{
+    size_t len = strlen(text), n;
+    for (size_t used = 0; len && used < max; text += n, len -= n, used += n) {
+        n = utf8_char_len(text, len);
+        if (n && used + n <= max && utf8_printable(text, n, ""))
+            str_add(s, text, n);
+        else
+            str_addc(s, ' ');
+        n = n ? n : 1;
+    }
+}
+
 /* A program and its arguments as a person would type them, roughly. */
 static char *argv_words(char **argv)
 {
     struct str s = STR_INIT;
-    for (char **a = argv; *a && s.len < 120; a++)
-        str_addf(&s, "%s%.100s", a == argv ? "" : " ", *a);
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.p[i] < ' ')
-            s.p[i] = ' ';
+    for (char **a = argv; *a && s.len < 120; a++) {
+        if (a != argv)
+            str_addc(&s, ' ');
+        put_words(&s, *a, 100);
+    }
+    return str_take(&s);
+}
+
+static char *object_words(const char *object)
+{
+    struct str s = STR_INIT;
+    put_words(&s, object, 150);
     return str_take(&s);
 }
 
@@ -437,7 +449,7 @@ static char *side_words_of(const struct comparison_side *s, enum side which)
     if (s->job)
         return mem_printf("job %lld", (long long)s->job);
     if (s->params || s->env)
-        return mem_printf("%.150s", s->params ? s->params : s->env);
+        return object_words(s->params ? s->params : s->env);
     return mem_strdup(side_words[which]);
 }
 
@@ -549,6 +561,17 @@ void comparison_request_done(struct comparison_request *rq)
 
 /* --- its jobs --- */
 
+char *comparison_name(const struct comparison_request *rq, const char *nameless, size_t max)
+{
+    struct str s = STR_INIT;
+    put_words(&s, rq->name ? rq->name : rq->recipe ? rq->recipe : nameless, max);
+    str_adds(&s, ": ");
+    put_words(&s, rq->side[SIDE_BASE].label, max);
+    str_adds(&s, " against ");
+    put_words(&s, rq->side[SIDE_HEAD].label, max);
+    return str_take(&s);
+}
+
 /* Object texts that were dumped by us: they parse. */
 static json_t *parsed(const char *text)
 {
@@ -615,10 +638,11 @@ static json_t *prepare_job(const struct comparison_request *rq, int64_t id, enum
 {
     const struct comparison_side *s = &rq->side[side];
     json_t *job = any_job(rq, id, side_words[side]);
-    char name[JOB_NAME_MAX + 1];
-    snprintf(name, sizeof name, "%.80s %s: %.80s", rq->name ? rq->name : rq->recipe,
-             side_words[side], s->label);
-    put_text(job, "name", name);
+    CLEANUP(str_done) struct str name = STR_INIT;
+    put_words(&name, rq->name ? rq->name : rq->recipe, 80);
+    str_addf(&name, " %s: ", side_words[side]);
+    put_words(&name, s->label, 80);
+    put_text(job, "name", name.p);
     json_object_set_new(job, "params", side_params_of(rq, side));
     if (rq->env || s->env)
         json_object_set_new(job, "env", merged(rq->env, s->env));
@@ -632,10 +656,7 @@ static json_t *measure_job(const struct comparison_request *rq, int64_t id, int 
 {
     json_t *job = any_job(rq, id, NULL), *after = json_array();
     const struct comparison_side *s = &rq->side[SIDE_BASE];
-    char name[JOB_NAME_MAX + 1];
-    snprintf(name, sizeof name, "%.60s: %.60s against %.60s",
-             rq->name ? rq->name : (rq->recipe ? rq->recipe : "compare"), s->label,
-             rq->side[SIDE_HEAD].label);
+    CLEANUP(mem_freep) char *name = comparison_name(rq, "compare", 60);
     put_text(job, "name", name);
     for (int i = 0; i < n_prepare; i++)
         json_array_append_new(after,

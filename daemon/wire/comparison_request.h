@@ -55,4 +55,8 @@ char *comparison_side_params(const struct comparison_request *rq, enum side side
 void comparison_jobs(const struct comparison_request *rq, int64_t id,
                      const bool prepare[SIDE_COUNT], struct str *out);
 
+/* "NAME: BASE against HEAD", each at most `max` bytes; `nameless` where it has neither name nor
+ * recipe. Caller frees. */
+char *comparison_name(const struct comparison_request *rq, const char *nameless, size_t max);
+
 #endif

@@ -305,6 +305,35 @@ int json_get_needs(json_t *v, struct jpath *at, struct needs *needs, struct cail
     return count_uuids(v, at, needs, err);
 }
 
+static bool env_name_ok(const char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    return *name && strchr(letters, *name) &&
+           !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")];
+}
+
+int json_check_env(json_t *v, struct jpath *at, struct cail_err *err)
+{
+    const char *key;
+    json_t *m;
+    if (!json_is_object(v))
+        return err_set_at(err, E_BAD_FIELD, at->text, "wants an object of NAME: \"value\"");
+    if (json_object_size(v) > JOB_ENV_MAX)
+        return err_set_at(err, E_BAD_FIELD, at->text, "has more than %d variables", JOB_ENV_MAX);
+    json_object_foreach(v, key, m) {
+        size_t mark = jpath_push(at, key);
+        if (!env_name_ok(key))
+            return err_set_at(err, E_BAD_FIELD, at->text, "is no name of a variable");
+        if (!json_is_string(m))
+            return err_set_at(err, E_BAD_FIELD, at->text, "wants a string");
+        if (strncmp(key, "CAIL_", 5) == 0)
+            return err_set_at(err, E_BAD_FIELD, at->text,
+                              "names beginning with CAIL_ are cail's own");
+        jpath_pop(at, mark);
+    }
+    return 0;
+}
+
 void json_put(struct str *out, const json_t *v)
 {
     char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);

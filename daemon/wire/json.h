@@ -45,6 +45,9 @@ int json_unknown(const char *key, struct jpath *at, const char *const known[], s
 int json_get_needs(json_t *v, struct jpath *at, struct needs *needs,
                    struct cail_err *err) NODISCARD;
 
+/* An environment: an object of NAME: "value", none of them cail's own. */
+int json_check_env(json_t *v, struct jpath *at, struct cail_err *err) NODISCARD;
+
 /* v's compact text appended to out (keys as they came). */
 void json_put(struct str *out, const json_t *v);
 
