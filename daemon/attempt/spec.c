@@ -50,6 +50,11 @@ void attempt_spec_encode(const struct attempt_spec *s, struct str *out)
     put_int(out, "log_cap_bytes", s->log_cap_bytes);
     put_int(out, "memory_mib", s->memory_mib);
     put_int(out, "counters", s->counters);
+    if (s->container) {
+        put(out, "engine", s->engine);
+        put(out, "container", s->container);
+        put(out, "image", s->image);
+    }
     if (s->uid >= 0)
         put_identity(out, s);
     for (const char **a = s->argv; *a; a++)
@@ -162,6 +167,12 @@ static bool take_item(struct reader *r, const char *item, size_t len)
         r->s->cwd = value;
     else if (is_key(item, key_len, "cpu_list"))
         r->s->cpu_list = value;
+    else if (is_key(item, key_len, "engine") && value[0] == '/')
+        r->s->engine = value;
+    else if (is_key(item, key_len, "container") && attempt_token_ok(value, value_len))
+        r->s->container = value;
+    else if (is_key(item, key_len, "image") && value[0] && value[0] != '-')
+        r->s->image = value;
     else if (is_key(item, key_len, "token") && attempt_token_ok(value, value_len))
         r->s->token = value;
     else if (is_key(item, key_len, "counters"))
@@ -184,7 +195,7 @@ static bool checksum_ok(const char *bytes, size_t len)
 static bool is_complete(const struct attempt_spec *s)
 {
     return s->token && s->cwd && (s->cwd[0] == '/' || !s->cwd[0]) && s->argv && s->argv[0][0] &&
-           (s->uid >= 0) == (s->gid >= 0);
+           (s->uid >= 0) == (s->gid >= 0) && !s->engine == !s->container && !s->engine == !s->image;
 }
 
 int attempt_spec_decode(const char *bytes, size_t len, struct attempt_spec *ret,
@@ -246,4 +257,27 @@ bool attempt_cpu_list(const char *text, int max, void (*add)(void *arg, int cpu)
         if (*at++ != ',')
             return false;
     }
+}
+
+bool attempt_engine_is_podman(const char *engine)
+{
+    const char *slash = strrchr(engine, '/');
+    return strncmp(slash ? slash + 1 : engine, "podman", 6) == 0;
+}
+
+/* podman asks politely first and waits ten seconds; -t 0 is not an option of docker, which kills.
+ */
+void attempt_container_remove(const char *engine, const char *container,
+                              const char *argv[ATTEMPT_REMOVE_ARGS])
+{
+    size_t n = 0;
+    argv[n++] = engine;
+    argv[n++] = "rm";
+    argv[n++] = "--force";
+    if (attempt_engine_is_podman(engine)) {
+        argv[n++] = "--time";
+        argv[n++] = "0";
+    }
+    argv[n++] = container;
+    argv[n] = NULL;
 }

@@ -31,6 +31,9 @@ struct attempt_spec {
     int64_t log_cap_bytes;              /* 0 = no cap */
     int64_t memory_mib;                 /* 0 = none */
     bool counters;
+    /* argv starts a container by this engine (path of docker or podman), under this name, of this
+     * image; given together or not at all. cail-run leaves none of that name behind. */
+    const char *engine, *container, *image;
     int64_t uid, gid; /* -1 = as cail-run; given together or not at all */
     gid_t *groups;    /* the supplementary ones when uid is given */
     size_t n_groups;
@@ -42,6 +45,14 @@ void attempt_spec_encode(const struct attempt_spec *s, struct str *out);
 int attempt_spec_decode(const char *bytes, size_t len, struct attempt_spec *ret,
                         struct cail_err *err) NODISCARD;
 void attempt_spec_done(struct attempt_spec *s);
+
+/* The command that kills and removes the container, at once and without a word about one that is
+ * gone: argv of at most ATTEMPT_REMOVE_ARGS, into which it points. */
+#define ATTEMPT_REMOVE_ARGS 8
+void attempt_container_remove(const char *engine, const char *container,
+                              const char *argv[ATTEMPT_REMOVE_ARGS]);
+/* Is this path docker's or podman's program by its name? */
+bool attempt_engine_is_podman(const char *engine);
 
 /* Parse "0,2-3" into cpu numbers below max: calls add(arg, cpu). False = not such a list. */
 bool attempt_cpu_list(const char *text, int max, void (*add)(void *arg, int cpu), void *arg);

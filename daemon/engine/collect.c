@@ -16,6 +16,8 @@
 
 #include <nettle/sha2.h>
 
+#include "attempt/files.h"
+#include "attempt/spec.h"
 #include "base/fsx.h"
 #include "base/jw.h"
 #include "base/limits.h"
@@ -50,6 +52,9 @@ struct collection {
     struct declared *declared;
     size_t n_declared;
     int64_t log_bytes;
+    char *image;       /* of its container, NULL = none */
+    char *engine_word; /* "podman" */
+    int exit_code;
     char *telemetry; /* of its cards, NULL = none */
     char *cards;     /* members: driver and cards, NULL = none */
     char *beside;    /* members: load at the start, other jobs */
@@ -70,6 +75,7 @@ void collected_free(struct collected *c)
     free(c->identity);
     free(c->provenance);
     free(c->note);
+    free(c->why);
     history_free(c->history);
     free(c);
 }
@@ -107,6 +113,19 @@ static void sha_end(struct sha256_ctx *ctx, char out[DIGEST_LEN])
         snprintf(out + 2 * i, 3, "%02x", raw[i]);
 }
 
+/* Did the engine end instead of the job? Its last words tell. */
+static void ask_why(struct collection *x, int fd)
+{
+    char tail[4096], why[512];
+    struct stat st;
+    if (fstat(fd, &st))
+        return;
+    off_t at = st.st_size > (off_t)sizeof tail ? st.st_size - (off_t)sizeof tail : 0;
+    ssize_t n = pread(fd, tail, sizeof tail, at);
+    if (n > 0 && container_refusal(x->exit_code, x->image, tail, (size_t)n, why, sizeof why))
+        x->out->why = mem_strdup(why);
+}
+
 static void read_log(struct collection *x, char sha[DIGEST_LEN])
 {
     CLEANUP(mem_freep) char *path = mem_printf("%s/log", x->dir);
@@ -134,6 +153,8 @@ static void read_log(struct collection *x, char sha[DIGEST_LEN])
     if (rc)
         note(x, "the log", &err);
     sha_end(&ctx, sha);
+    if (x->image && fd >= 0)
+        ask_why(x, fd);
     free(buf);
     free(lines);
 }
@@ -317,6 +338,31 @@ static void telemetry_doc(struct collection *x, struct jw *w)
     jw_raw(w, text.p, text.len);
 }
 
+/* The image that ran, as its engine named it at the start. */
+static void container_doc(const struct collection *x, struct jw *w)
+{
+    CLEANUP(mem_freep) char *path = mem_printf("%s/" ATTEMPT_IMAGE_FILE, x->dir);
+    CLEANUP(str_done) struct str text = STR_INIT;
+    struct cail_err err;
+    if (!x->image)
+        return;
+    jw_key(w, "container");
+    jw_open(w, '{');
+    jw_kstr(w, "image", x->image);
+    jw_kstr(w, "engine", x->engine_word);
+    bool known = !fsx_read(path, 65536, &text, &err) && text.len;
+    size_t n = known ? strcspn(text.p, " \n") : 0;
+    CLEANUP(mem_freep)
+    char *id = n ? mem_printf("%s%.*s", n == 64 ? "sha256:" : "", (int)n, text.p) : NULL;
+    jw_kstr(w, "id", id);
+    jw_key(w, "digests");
+    jw_open(w, '[');
+    for (const char *p = n ? text.p + n : ""; *(p += strspn(p, " \n")); p += strcspn(p, " \n"))
+        jw_strn(w, p, strcspn(p, " \n"));
+    jw_close(w, ']');
+    jw_close(w, '}');
+}
+
 static void provenance(struct collection *x, const char *log_sha)
 {
     struct str s = STR_INIT;
@@ -331,6 +377,7 @@ static void provenance(struct collection *x, const char *log_sha)
         jw_kstr(&w, "profile", profile_words[x->profile]);
     jw_kstr(&w, "log_sha256", log_sha);
     jw_kint(&w, "log_bytes", x->log_bytes);
+    container_doc(x, &w);
     if (x->recipe_version)
         jw_kstr(&w, "recipe_version", x->recipe_version);
     identity_doc(&w, x->out);
@@ -428,6 +475,8 @@ static void collection_free(struct collection *x)
     free(x->build_dir);
     free(x->host);
     free(x->recipe_version);
+    free(x->image);
+    free(x->engine_word);
     free(x->compare);
     free(x->telemetry);
     free(x->cards);
@@ -461,6 +510,26 @@ static void declare_all(struct collection *x, const struct job *j, const struct 
     job_spec_done(&spec);
 }
 
+/* Which engine it was stands in what cail-run was told. */
+static void declare_container(struct collection *x)
+{
+    struct job_spec spec;
+    struct attempt_spec told;
+    struct cail_err err;
+    CLEANUP(str_done) struct str bytes = STR_INIT;
+    if (!strstr(x->spec, "\"container\":") || job_spec_read(x->spec, &spec, NULL))
+        return;
+    x->image = spec.container ? mem_strdup(spec.container->image) : NULL;
+    job_spec_done(&spec);
+    CLEANUP(mem_freep) char *path = mem_printf("%s/" ATTEMPT_SPEC_FILE, x->dir);
+    if (!x->image || fsx_read(path, ATTEMPT_SPEC_MAX, &bytes, &err) ||
+        attempt_spec_decode(bytes.p, bytes.len, &told, &err))
+        return;
+    if (told.engine)
+        x->engine_word = mem_strdup(attempt_engine_is_podman(told.engine) ? "podman" : "docker");
+    attempt_spec_done(&told);
+}
+
 void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, collect_done done)
 {
     struct job *j = r->job;
@@ -482,6 +551,8 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
                                              : "command");
     x->spec = mem_strdup(j->spec);
     x->host = mem_strdup(e->host);
+    x->exit_code = j->attempt->end.exit_code;
+    declare_container(x);
     x->log_bytes = j->attempt->end.log_bytes;
     x->telemetry = r->telemetry;
     r->telemetry = NULL;
@@ -513,7 +584,8 @@ static bool put_away(struct engine *e, const struct attempt *a, const char *name
 bool collect_is_needless(struct engine *e, struct run *r)
 {
     struct job *j = r->job;
-    if (j->attempt->end.log_bytes || j->recipe || r->telemetry || job_spec_profile(j->spec))
+    if (j->attempt->end.log_bytes || j->recipe || strstr(j->spec, "\"container\":") ||
+        r->telemetry || job_spec_profile(j->spec))
         return false;
     bool none = put_away(e, j->attempt, "results");
     return put_away(e, j->attempt, "artifacts") && none;

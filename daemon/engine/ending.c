@@ -141,11 +141,14 @@ static void start_again(struct engine *e, struct job *j)
     requeue(e, j, NULL);
 }
 
+/* why: in words of what could not be started, NULL = the end speaks for itself. */
 static void settle_job(struct engine *e, struct job *j, enum exec_outcome outcome,
-                       struct attempt *a, struct collected *c)
+                       struct attempt *a, struct collected *c, const char *why)
 {
-    char how[160];
+    char how[600];
     describe(&a->end, how, sizeof how);
+    if (why && (a->end.cause == END_EXITED || a->end.cause == END_EXEC_FAILED))
+        snprintf(how, sizeof how, "%s", why);
     j->exit_code = a->end.cause == END_EXEC_FAILED ? (a->end.exec_errno == ENOENT ? 127 : 126)
                                                    : a->end.exit_code;
     j->signal = a->end.signal;
@@ -233,8 +236,9 @@ static void settle(struct engine *e, int64_t attempt_id, enum exec_outcome outco
     if (t) {
         trial_settle(e, t, r, outcome, a, c);
     } else {
+        CLEANUP(mem_freep) char *why = mem_strdup(c && c->why ? c->why : r->why);
         run_drop(e, r);
-        settle_job(e, j, outcome, a, c);
+        settle_job(e, j, outcome, a, c, why);
     }
     attempt_free(a);
     collected_free(c);
@@ -280,6 +284,8 @@ void ending_start_failed(struct engine *e, struct run *r, const struct cail_err 
     struct attempt *a = r->job->attempt;
     log_error("job %lld could not be started: %s", (long long)r->job->id, why->text);
     attempt_end_init(&a->end);
+    free(r->why);
+    r->why = mem_printf("could not be started: %s", why->text);
     a->end.cause = END_EXEC_FAILED;
     a->end.exec_errno = why->sys_errno ? why->sys_errno : EIO;
     over(e, r, EXEC_EXITED);

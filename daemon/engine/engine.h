@@ -247,4 +247,14 @@ struct engine_stats {
 };
 void engine_stats(struct engine *e, struct engine_stats *ret);
 
+/* What a container{} job gets here, looked up now (a few access(2)). Paths NULL = not installed; owned:
+ * engine_containers_done. */
+struct engine_containers {
+    char *docker, *podman;
+    const char *engine; /* the one that `auto` takes: "docker", "podman"; NULL = none, see why */
+    char why[400];
+};
+void engine_containers_look(struct engine_containers *ret);
+void engine_containers_done(struct engine_containers *c);
+
 #endif

@@ -45,6 +45,8 @@
 #include "recipe/recipe.h"
 #include "trial/plan.h"
 #include "wire/comparison_request.h"
+#include "wire/container.h"
+#include "wire/job_request.h"
 
 /* What leaves once a batch is durable, in the order in which it was added. */
 enum effect_kind {
@@ -86,6 +88,9 @@ struct run {
     /* cards.c */
     char **uuids; /* its cards */
     size_t n_uuids;
+    uint16_t *port; /* leased (ports.c); NULL until they are wanted */
+    size_t n_ports;
+    char *why;       /* it could not be started, or its container not: a sentence; NULL */
     void *checking;  /* evidence is being asked for */
     char *telemetry; /* JSON, once it is over; NULL = none */
     char *cards;     /* JSON members: driver and facts of its cards; with telemetry */
@@ -154,6 +159,7 @@ struct engine {
     struct queue *queues;
     struct run *runs; /* by attempt_id */
     size_t n_owing;   /* of them, with owes_row */
+    int32_t next_port; /* ports.c: where it looks first, so that one is not used again at once */
     struct idem *idems;
     size_t n_idems;
     struct cache_entry *cache;
@@ -336,6 +342,7 @@ struct collected {
     char *provenance;
     uint32_t flags;      /* JOB_FLAG_* to set */
     char *note;          /* what was wrong with the results, NULL = nothing */
+    char *why;           /* the container could not be started: a sentence, NULL */
     int64_t built_bytes; /* size of CAIL_BUILD_DIR after a cached step */
 };
 void collected_free(struct collected *c);
@@ -345,6 +352,19 @@ typedef void (*collect_done)(struct engine *e, int64_t attempt_id, enum exec_out
 void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, collect_done done);
 /* Nothing to collect: no output, no files. Removes the empty folders. */
 bool collect_is_needless(struct engine *e, struct run *r);
+
+/* containers.c */
+/* Path of the engine's program; E_IMPOSSIBLE says what to install. Caller frees. */
+int containers_engine(enum container_engine want, char **ret, struct cail_err *err) NODISCARD;
+/* May this be mounted? Looked at again at the start: a link may lead elsewhere by then. */
+int containers_mount_check(const struct engine *e, const struct container_mount *m, size_t i,
+                           struct cail_err *err) NODISCARD;
+/* A request with a container{}: can it run here, with these mounts? Its ports go into its needs. */
+int containers_check(struct engine *e, struct job_request *rq, struct cail_err *err) NODISCARD;
+
+/* ports.c: as many of 127.0.0.1 as the job needs, which no other run of ours has and nobody
+ * listens on. They stay the run's until its end, also over a restart. */
+int ports_lease(struct engine *e, struct run *r, struct cail_err *err) NODISCARD;
 
 /* submit.c: the name of a user; valid until the next call. */
 const char *submit_user(uid_t uid);

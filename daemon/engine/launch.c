@@ -35,6 +35,7 @@ void launch_free(struct launch *l)
     for (size_t i = 0; i < l->n_owned; i++)
         free(l->owned[i]);
     free(l->wrapped);
+    launch_container_free(l);
     job_spec_done(&l->spec);
     free(l);
 }
@@ -131,6 +132,15 @@ static void put_gpus(struct launch *l, const struct run *r)
     launch_put(l, "CAIL_GPU_UUIDS", uuids.p ? uuids.p : "");
 }
 
+static void put_ports(struct launch *l, const struct run *r)
+{
+    CLEANUP(str_done) struct str ports = STR_INIT;
+    for (size_t i = 0; i < r->n_ports; i++)
+        str_addf(&ports, "%s%u", i ? "," : "", r->port[i]);
+    if (ports.len)
+        launch_put(l, "CAIL_PORTS", ports.p);
+}
+
 static void put_job(struct engine *e, struct launch *l, const struct job *j, const struct run *r,
                     const char *build_root)
 {
@@ -144,6 +154,7 @@ static void put_job(struct engine *e, struct launch *l, const struct job *j, con
     launch_put(l, "CAIL_URL", e->url ? e->url : "");
     put_int(l, "CAIL_CPUS", a->granted_cpus);
     put_gpus(l, r);
+    put_ports(l, r);
 }
 
 /* "name min package optional" lines for the preflight of recipes/lib/step.sh. */
@@ -329,10 +340,15 @@ static int fill(struct engine *e, struct job *j, struct launch *l, const struct 
         return rc;
     const char *root =
         own(l, mem_strdup(l->spec.build_root ? l->spec.build_root : e->config.build_root));
-    put_base(l);
+    if (!l->spec.container) /* an image has its own PATH and HOME */
+        put_base(l);
     for (char **pair = l->spec.env; *pair; pair++)
         launch_put_pair(l, mem_strdup(*pair));
-    put_job(e, l, j, run_find(e, j->attempt->id), root);
+    struct run *r = run_find(e, j->attempt->id);
+    rc = ports_lease(e, r, err);
+    if (rc)
+        return rc;
+    put_job(e, l, j, r, root);
     rc = pick_argv(e, l, j, spec, err);
     if (rc || !t)
         return rc;
@@ -395,5 +411,7 @@ int launch_prepare(struct engine *e, struct job *j, struct launch **ret, struct 
     spec->cpu_list = a->cpu_list;
     spec->memory_mib = j->needs.memory_mib;
     spec->counters = j->kind == KIND_BENCHMARK;
+    if (!rc && l->spec.container)
+        rc = launch_container(e, l, j, run_find(e, a->id), build_root, spec, err);
     return rc;
 }

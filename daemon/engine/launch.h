@@ -12,6 +12,9 @@ struct launch {
     const char *argv[4];
     const char **wrapped; /* argv behind a profiler's; NULL = none */
     char *owned[8];       /* strings behind argv and cwd */
+    char **engine_argv;   /* argv around a container's; NULL = none */
+    char **engine_env;    /* of the engine's program */
+    char *engine, *container;
     size_t n_owned;
 };
 
@@ -20,6 +23,12 @@ void launch_put_pair(struct launch *l, char *pair);
 void launch_put(struct launch *l, const char *key, const char *value);
 /* "setup-llvm" -> CAIL_USE_SETUP_LLVM=<folder of its build> */
 void launch_put_use(struct launch *l, const char *recipe, const char *dir);
+
+/* launch_container.c: what is ready to run becomes an engine's call that runs it in a container. */
+int launch_container(struct engine *e, struct launch *l, const struct job *j, const struct run *r,
+                     const char *build_root, struct exec_spec *spec,
+                     struct cail_err *err) NODISCARD;
+void launch_container_free(struct launch *l);
 
 /* launch_side.c: what one side of a comparison adds: its parameters, environment, build, folder of
  * binaries. Nothing in it tells a process which side it is. */

@@ -37,6 +37,8 @@ void run_drop(struct engine *e, struct run *r)
     HASH_DEL(e->runs, r);
     cards_check_drop(e, r);
     cards_run_free(r);
+    free(r->port);
+    free(r->why);
     free(r);
 }
 

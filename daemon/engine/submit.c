@@ -169,6 +169,8 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
 
 static int seal(struct engine *e, struct job_request *rq, struct cail_err *err)
 {
+    if (rq->has_container && containers_check(e, rq, err))
+        return err->code;
     if (rq->job->recipe)
         return seal_recipe(e, rq, err);
     if (rq->profile && profile_check(rq->profile, NULL, err))

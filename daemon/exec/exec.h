@@ -37,6 +37,9 @@ struct exec_spec {
     int64_t log_cap_bytes;
     const char *cpu_list; /* "2,3" = pin to these; NULL = not */
     int64_t memory_mib;   /* enforced where a cgroup allows; 0 = none */
+    /* argv runs this engine, which makes a container of this name from this image; all NULL = none.
+     * Whatever ends the attempt, no container of that name is left. */
+    const char *engine, *container, *image;
     bool counters;        /* try perf_event_open: instructions, cycles, branch misses */
 };
 

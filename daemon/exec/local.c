@@ -42,8 +42,8 @@ struct watch {
     bool stop_wanted; /* sent again to a cail-run that turns out to be another one than ours */
     int64_t stop_grace_ms;
     bool told_started;
-    bool owes_started; /* its claim was seen by us, not told by its cail-run; flush tells */
-    int64_t claimed_at_us; /* 0 = no claim seen */
+    bool owes_started;         /* its claim was seen by us, not told by its cail-run; flush tells */
+    int64_t claimed_at_us;     /* 0 = no claim seen */
     enum exec_outcome outcome; /* DUE */
     struct attempt_end end;    /* DUE */
     struct watch *next_due;
@@ -57,9 +57,9 @@ struct exec {
     char boot[BOOT_ID_LEN];
     int started_fd[2]; /* cail-runs write to [1] */
     uv_poll_t started_poll;
-    uv_async_t later; /* tells what is due */
-    uv_timer_t blind; /* runs while n_blind > 0 */
-    int n_blind, n_owed; /* watches that are blind; that owe `started` */
+    uv_async_t later;      /* tells what is due */
+    uv_timer_t blind;      /* runs while n_blind > 0 */
+    int n_blind, n_owed;   /* watches that are blind; that owe `started` */
     struct watch *watches; /* hash */
     struct watch *due, **due_end;
     int refs; /* handles being closed and hunts; freed at 0 once closed */
@@ -70,7 +70,7 @@ struct hunt {
     uv_work_t work;
     struct exec *x;
     int64_t attempt_id;
-    char *token;
+    char *token, *dir;
     char cgroup[ATTEMPT_CGROUP_MAX];
     struct survivors found;
 };
@@ -256,7 +256,7 @@ static void on_started(uv_poll_t *h, int status, int events)
 static void hunt_work(uv_work_t *work)
 {
     struct hunt *h = work->data;
-    survivors_kill(h->token, h->cgroup, &h->found);
+    survivors_kill(h->token, h->cgroup, h->dir, &h->found);
 }
 
 static void hunt_done(uv_work_t *work, int status)
@@ -274,6 +274,7 @@ static void hunt_done(uv_work_t *work, int status)
     }
     free(h->found.unkillable);
     free(h->token);
+    free(h->dir);
     free(h);
     exec_unref(x);
 }
@@ -285,6 +286,7 @@ static void hunt(struct watch *w, const char *cgroup)
     h->x = w->x;
     h->attempt_id = w->ref.attempt_id;
     h->token = mem_strdup(w->ref.token);
+    h->dir = mem_strdup(w->ref.dir);
     snprintf(h->cgroup, sizeof h->cgroup, "%s", cgroup);
     watch_unpoll(w);
     watch_set(w, WATCH_HUNTING);

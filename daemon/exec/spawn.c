@@ -95,6 +95,9 @@ static void encode(const struct exec_spec *spec, struct str *out)
         .log_cap_bytes = spec->log_cap_bytes,
         .memory_mib = spec->memory_mib,
         .counters = spec->counters,
+        .engine = spec->engine,
+        .container = spec->container,
+        .image = spec->image,
         .uid = -1,
         .gid = -1,
     };
@@ -124,8 +127,8 @@ int spawner_prepare(const struct exec_spec *spec, struct cail_err *err)
     if (code)
         return code;
     snprintf(path, sizeof path, "%s/" ATTEMPT_SPEC_FILE, spec->dir);
-    CLEANUP(fsx_closep) int fd =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    CLEANUP(fsx_closep)
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || fsx_write_all(fd, bytes.p, bytes.len))
         return err_set_errno(err, errno == ENOSPC ? E_DISK_FULL : E_IO, errno, "cannot write '%s'",
                              path);

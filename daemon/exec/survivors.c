@@ -7,23 +7,28 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/statfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "attempt/cgroup.h"
 #include "attempt/files.h"
+#include "attempt/spec.h"
 #include "base/clock.h"
 #include "base/fsx.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { PAUSE_MS = 10, GIVE_UP_MS = 5000, PIECE = 64 << 10 };
+enum { PAUSE_MS = 10, GIVE_UP_MS = 5000, PIECE = 64 << 10, ENGINE_MS = 20000, REMOVE_TRIES = 4 };
+
+extern char **environ;
 
 static void nap(void)
 {
@@ -99,7 +104,61 @@ static int pass(const char *item, size_t len, struct str *found)
     return n;
 }
 
-void survivors_kill(const char *token, const char *cgroup, struct survivors *ret)
+/* Run it to its end: its exit status, -1 = it could not or took too long. */
+static int run_quietly(const char *const *argv)
+{
+    pid_t pid = 0;
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attr);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attr, &none);
+    int rc = posix_spawn(&pid, argv[0], &files, &attr, (char *const *)argv, environ);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&files);
+    if (rc)
+        return -1;
+    int status = -1;
+    for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += PAUSE_MS) {
+        if (ms >= ENGINE_MS) {
+            kill(pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            return -1;
+        }
+        nap();
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* What runs in docker's containers may be another user's, and its daemon would keep the dead one:
+ * the engine itself has to remove it. podman may fail once when its monitor was just killed. */
+static void remove_container(const char *token, const char *dir, struct survivors *ret)
+{
+    CLEANUP(str_done) struct str bytes = STR_INIT;
+    CLEANUP(mem_freep) char *path = mem_printf("%s/" ATTEMPT_SPEC_FILE, dir);
+    const char *argv[ATTEMPT_REMOVE_ARGS];
+    struct attempt_spec s;
+    struct cail_err err;
+    if (fsx_read(path, ATTEMPT_SPEC_MAX, &bytes, &err) ||
+        attempt_spec_decode(bytes.p, bytes.len, &s, &err))
+        return;
+    if (s.container && strcmp(s.token, token) == 0) {
+        int rc = 1;
+        attempt_container_remove(s.engine, s.container, argv);
+        for (int i = 0; rc > 0 && i < REMOVE_TRIES; i++)
+            rc = run_quietly(argv);
+        if (rc && !ret->unkillable)
+            ret->unkillable = mem_strdup(s.container);
+    }
+    attempt_spec_done(&s);
+}
+
+void survivors_kill(const char *token, const char *cgroup, const char *dir, struct survivors *ret)
 {
     CLEANUP(str_done) struct str found = STR_INIT;
     char item[128];
@@ -122,4 +181,5 @@ void survivors_kill(const char *token, const char *cgroup, struct survivors *ret
             nap();
     }
     ret->killed = most;
+    remove_container(token, dir, ret);
 }

@@ -106,6 +106,24 @@ static int collect(int fd, struct str *out, struct cail_err *err)
     }
 }
 
+static json_t *text_or_null(const char *text)
+{
+    return text && *text ? json_string(text) : json_null();
+}
+
+static json_t *containers(void)
+{
+    struct engine_containers c;
+    engine_containers_look(&c);
+    json_t *v = json_object();
+    json_object_set_new(v, "engine", text_or_null(c.engine));
+    json_object_set_new(v, "docker", text_or_null(c.docker));
+    json_object_set_new(v, "podman", text_or_null(c.podman));
+    json_object_set_new(v, "reason", text_or_null(c.why));
+    engine_containers_done(&c);
+    return v;
+}
+
 /* The script knows the machine; what the daemon was told is added. */
 static int finish(struct env_cache *c, const struct str *out, struct cail_err *err)
 {
@@ -118,6 +136,7 @@ static int finish(struct env_cache *c, const struct str *out, struct cail_err *e
     json_object_set_new(v, "build_root", c->build_root ? json_string(c->build_root) : json_null());
     json_object_set_new(v, "free_disk_bytes",
                         free_bytes < 0 ? json_null() : json_integer(free_bytes));
+    json_object_set_new(v, "containers", containers());
     str_clear(&c->json);
     json_put(&c->json, v);
     return 0;

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/ftime.h"
+#include "base/mem.h"
 #include "http/api.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
@@ -75,8 +76,7 @@ static void recipe(const struct job_spec *spec, struct str *out)
     quote(out, spec->recipe);
     if (json_read(spec->params, strlen(spec->params), &params, &err) != 0)
         params = NULL;
-    json_object_foreach(params, key, v)
-    {
+    json_object_foreach(params, key, v) {
         CLEANUP(str_done) struct str pair = STR_INIT;
         str_addf(&pair, "%s=", key);
         if (json_is_string(v))
@@ -93,16 +93,79 @@ static void recipe(const struct job_spec *spec, struct str *out)
     str_addc(out, '\n');
 }
 
-/* Into a file, as when it ran: its first line may name another interpreter, and it may read its
- * standard input. The delimiter is made of the text's hash, so no line of the text can be it. */
-static void script(const char *text, struct str *out)
+/* Into "$file". The delimiter is made of the text's hash, so no line of the text can be it. */
+static void here_document(const char *text, struct str *out)
 {
     char sha256[DIGEST_LEN];
     digest_hex(text, strlen(text), sha256);
     sha256[16] = 0;
-    str_adds(out, "file=$(mktemp) || exit 1\ntrap 'rm -f \"$file\"' EXIT\n");
     str_addf(out, "cat >\"$file\" <<'END_%s'\n%s%sEND_%s\n", sha256, text,
              *text && text[strlen(text) - 1] == '\n' ? "" : "\n", sha256);
+}
+
+static void option(struct str *out, const char *name, const char *value)
+{
+    str_addf(out, " %s ", name);
+    quote(out, value);
+}
+
+/* Of the job's container all but what was leased: cards, ports and pinned cpus are the machine's to
+ * say. The folder that an attempt would have is a new one. */
+static void container(const struct job_spec *spec, const struct job *j, struct str *out)
+{
+    const struct container *c = spec->container;
+    enum container_network network = container_network(c, j->needs.ports);
+    str_adds(out, c->engine == ENGINE_AUTO ? "engine=$(command -v docker || command -v podman) || "
+                                             "{ echo 'install docker or podman' >&2; exit 1; }\n"
+                                           : "engine=");
+    str_addf(out, "%s%s", c->engine == ENGINE_AUTO ? "" : container_engine_words[c->engine],
+             c->engine == ENGINE_AUTO ? "" : "\n");
+    str_adds(out, "dir=$(mktemp -d) || exit 1\n");
+    if (spec->script) {
+        str_adds(out, "file=$dir/script\n");
+        here_document(spec->script, out);
+        str_adds(out, "chmod 700 \"$file\"\n");
+    }
+    if (j->needs.gpus)
+        comment(out, "its cards were leased; add", "--gpus all, or --device nvidia.com/gpu=all");
+    str_adds(out, "\"$engine\" run --rm --init --security-opt no-new-privileges"
+                  " --user \"$(id -u):$(id -g)\" --mount \"type=bind,source=$dir,target=$dir\"");
+    option(out, "--network", container_network_words[network]);
+    for (size_t i = 0; network == NETWORK_BRIDGE && i < c->n_ports; i++)
+        str_addf(out, " --publish 127.0.0.1::%u", c->port[i]);
+    if (c->shm_mib)
+        str_addf(out, " --shm-size %lldm", (long long)c->shm_mib);
+    if (j->needs.memory_mib)
+        str_addf(out, " --memory %lldm", (long long)j->needs.memory_mib);
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        CLEANUP(mem_freep)
+        char *value = mem_printf("type=bind,source=%s,target=%s%s", c->mount[i].source,
+                                 c->mount[i].target, c->mount[i].readonly ? ",readonly" : "");
+        option(out, "--mount", value);
+    }
+    for (char **e = spec->env; e && *e; e++)
+        option(out, "--env", *e);
+    if (spec->cwd)
+        option(out, "--workdir", spec->cwd);
+    else
+        str_adds(out, " --workdir \"$dir\"");
+    str_addc(out, ' ');
+    quote(out, c->image);
+    if (spec->script)
+        str_adds(out, strncmp(spec->script, "#!", 2) == 0 ? " \"$file\"" : " /bin/bash \"$file\"");
+    for (const char **arg = spec->argv; arg && *arg; arg++) {
+        str_addc(out, ' ');
+        quote(out, *arg);
+    }
+    str_addc(out, '\n');
+}
+
+/* Into a file, as when it ran: its first line may name another interpreter, and it may read its
+ * standard input. */
+static void script(const char *text, struct str *out)
+{
+    str_adds(out, "file=$(mktemp) || exit 1\ntrap 'rm -f \"$file\"' EXIT\n");
+    here_document(text, out);
     str_adds(out, strncmp(text, "#!", 2) == 0 ? "chmod 700 \"$file\" && \"$file\"\n"
                                               : "bash \"$file\"\n");
 }
@@ -111,6 +174,10 @@ void repro_script(const struct job *j, const struct job_spec *spec, const struct
                   const char *host, const char *version, struct str *out)
 {
     head(j, last, host, version, out);
+    if (spec->container && !spec->recipe) {
+        container(spec, j, out);
+        return;
+    }
     environment(spec, out);
     if (spec->cwd) {
         str_adds(out, "cd -- ");

@@ -30,6 +30,7 @@
 #include "base/str.h"
 #include "run/cgroup.h"
 #include "run/child.h"
+#include "run/container.h"
 #include "run/counters.h"
 #include "run/output.h"
 #include "run/tree.h"
@@ -148,6 +149,8 @@ static void start(struct watch *w, int started_fd, struct attempt_record *record
         pid_t pid = child_start(&plan, &failure);
         w->job = pid > 0 ? pid : 0;
     }
+    if (w->job && w->spec->container)
+        w->asker = container_ask_image(w->spec);
     tell_started(started_fd, w->spec->id);
     if (failure.sys_errno) {
         const char *what = strcmp(failure.step, "enter") == 0 ? w->spec->cwd : w->spec->argv[0];
@@ -196,6 +199,19 @@ static void fill_end(struct attempt_record *r, const struct watch *w)
         tree_list(r->unkillable, sizeof r->unkillable);
 }
 
+/* An engine that ended by itself has removed the container; else nobody knows. */
+static void end_container(const struct attempt_spec *s, const struct watch *w,
+                          struct attempt_record *r)
+{
+    if (!s->container || r->cause == END_EXEC_FAILED)
+        return;
+    bool by_itself = w->cause < 0 && r->exit_code >= 0 && r->exit_code != 125 && !w->killed;
+    if (!by_itself && !container_sweep(s) && !r->unkillable[0])
+        snprintf(r->unkillable, sizeof r->unkillable, "%s", s->container);
+    if (r->exit_code != 125)
+        container_image_late(s);
+}
+
 /* From claim to exit record. */
 static void run(const struct attempt_spec *s, int run_fd, int signal_fd, int started_fd,
                 struct cgroup *cgroup)
@@ -203,8 +219,8 @@ static void run(const struct attempt_spec *s, int run_fd, int signal_fd, int sta
     struct attempt_record record;
     attempt_record_init(&record);
     struct output output = {.in = -1, .log = -1, .cap_bytes = s->log_cap_bytes};
-    struct watch w = {.spec = s, .cgroup = cgroup, .output = &output, .signal_fd = signal_fd,
-                      .cause = -1};
+    struct watch w = {
+        .spec = s, .cgroup = cgroup, .output = &output, .signal_fd = signal_fd, .cause = -1};
     struct counters counters;
     cgroup_make(cgroup, s->memory_mib);
     counters_open(&counters, s->counters);
@@ -213,6 +229,7 @@ static void run(const struct attempt_spec *s, int run_fd, int signal_fd, int sta
     output_end(&output);
     fill_usage(&record, cgroup);
     fill_end(&record, &w);
+    end_container(s, &w, &record);
     counters_read(&counters, &record);
     cgroup_remove(cgroup);
     struct str line = STR_INIT;

@@ -12,16 +12,19 @@
 #include "attempt/control.h"
 #include "attempt/files.h"
 #include "base/clock.h"
+#include "run/container.h"
 #include "run/tree.h"
 
 #define X2(sym, word) sym,
 enum { CAIL_END_CAUSES(X2) };
 #undef X2
 
-#define LINGER_US  250000  /* so the tee of a shell's redirection writes its last lines */
-#define GIVE_UP_US 5000000 /* after KILL */
-#define RETRY_US   20000   /* between KILL passes */
-#define SLEEP_US   30000000 /* longest sleep: poll's clock stands still while the machine sleeps */
+#define LINGER_US   250000   /* so the tee of a shell's redirection writes its last lines */
+#define CLEAN_UP_US 10000000 /* podman's monitor of a container cleans up behind it */
+#define GIVE_UP_US  5000000  /* after KILL */
+#define REMOVE_US   10000000 /* an engine's time to remove a container before all is killed */
+#define RETRY_US    20000    /* between KILL passes */
+#define SLEEP_US    30000000 /* longest sleep: poll's clock stands still while the machine sleeps */
 
 static void go_kill(struct watch *w)
 {
@@ -30,8 +33,24 @@ static void go_kill(struct watch *w)
     w->cut_stragglers = !w->job;
     w->stage = WATCH_KILLED;
     w->act_us = clock_mono_us() + GIVE_UP_US;
+    /* The engine first: with its monitor killed, podman could not tell what became of it. */
+    pid_t remover = w->spec->container ? container_remove(w->spec) : -1;
+    if (remover > 0) {
+        w->remover = remover;
+        w->act_us += REMOVE_US;
+        return;
+    }
     cgroup_kill(w->cgroup);
     tree_kill();
+}
+
+/* TERM. The engine hands it on to what runs inside, which would else get it several times. */
+static void terminate(const struct watch *w)
+{
+    if (!w->spec->container)
+        tree_terminate();
+    else if (w->job)
+        kill(w->job, SIGTERM);
 }
 
 /* A second request may shorten the grace, never lengthen it. */
@@ -52,7 +71,7 @@ static void go_stop(struct watch *w, int cause, int64_t grace_ms)
     w->stage = WATCH_TERMED;
     w->act_us = at_us;
     w->cause = cause;
-    tree_terminate();
+    terminate(w);
 }
 
 static void read_control(struct watch *w)
@@ -87,8 +106,17 @@ static void job_ended(struct watch *w, int status)
     w->ended_us = clock_mono_us();
     if (w->stage == WATCH_RUNNING) {
         w->stage = WATCH_LINGERING;
-        w->act_us = w->ended_us + LINGER_US;
+        w->act_us = w->ended_us + (w->spec->container ? CLEAN_UP_US : LINGER_US);
     }
+}
+
+/* The container is gone, or the engine could not do it: whatever is left is killed. */
+static void removed(struct watch *w)
+{
+    w->remover = 0;
+    w->act_us = clock_mono_us() + GIVE_UP_US;
+    cgroup_kill(w->cgroup);
+    tree_kill();
 }
 
 /* True when nobody is left: as a subreaper we are the ancestor of every living descendant, so
@@ -104,6 +132,10 @@ static bool reap(struct watch *w)
             return pid < 0;
         if (pid == w->job)
             job_ended(w, status);
+        else if (pid == w->asker)
+            w->asker = 0;
+        else if (pid == w->remover)
+            removed(w);
         else if (w->cut_stragglers && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
             w->killed++;
     }
@@ -147,7 +179,8 @@ static bool act(struct watch *w, int64_t now)
     case WATCH_KILLED:
         if (now >= w->act_us)
             return false;
-        tree_kill();
+        if (!w->remover || now >= w->act_us - GIVE_UP_US)
+            tree_kill();
         return true;
     }
     return true;

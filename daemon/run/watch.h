@@ -24,11 +24,13 @@ struct watch {
     struct output *output;
     int signal_fd; /* CHLD, TERM, INT, USR1 */
     pid_t job;     /* 0 once reaped */
+    pid_t asker;   /* asks about the image of a container; it is not the job's. 0 = none */
+    pid_t remover; /* removes the container; nothing is killed meanwhile. 0 = none */
     int status;    /* of the job, as wait(2) gives it */
     enum watch_stage stage;
-    int cause;            /* why we stopped it, -1 = we did not */
-    bool cut_stragglers;  /* KILL came after the job had ended by itself */
-    bool gave_up;          /* something did not die of KILL */
+    int cause;           /* why we stopped it, -1 = we did not */
+    bool cut_stragglers; /* KILL came after the job had ended by itself */
+    bool gave_up;        /* something did not die of KILL */
     int32_t killed;
     int64_t begun_us, ended_us; /* BOOTTIME */
     int64_t spoke_us;           /* last output */

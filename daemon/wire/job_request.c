@@ -9,6 +9,7 @@
 #include "base/jw.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "wire/container.h"
 #include "wire/decode.h"
 #include "wire/json.h"
 
@@ -439,9 +440,13 @@ static int get_executor(struct decode *d, json_t *v)
 
 static int get_container(struct decode *d, json_t *v)
 {
-    (void)v;
-    return err_set_at(d->err, E_IMPOSSIBLE, d->at.text,
-                      "this version of cail-d runs no containers; run the command itself");
+    int rc = container_check(v, &d->at, d->err);
+    if (rc)
+        return rc;
+    keep(d, "container", v);
+    d->rq->has_container = true;
+    d->rq->said_ports = container_ports(v);
+    return 0;
 }
 
 /* A name or glob below a folder of the attempt: relative, no "..", no leading '/'. */

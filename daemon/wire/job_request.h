@@ -20,6 +20,8 @@ struct job_request {
     char **label_key, **label_value;
     size_t n_labels;
     enum profile profile;
+    bool has_container;
+    int32_t said_ports; /* of container{}: needs.ports is at least that */
     bool hold;
     /* Of a recipe: all of it; what stands before its measuring step (the last one), for one side of
      * a comparison; or the measuring step alone. Not a client's to say. */

@@ -92,6 +92,7 @@ int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err)
     read_files(s, v);
     read_uses(s, json_object_get(v, "uses"));
     s->prepare_only = json_is_true(json_object_get(v, "prepare_only"));
+    s->container = container_read(json_object_get(v, "container"));
     return 0;
 }
 
@@ -105,6 +106,7 @@ void job_spec_done(struct job_spec *s)
     free(s->results);
     free(s->artifacts);
     free(s->uses);
+    container_free(s->container);
     json_decref(s->json);
     memset(s, 0, sizeof *s);
 }

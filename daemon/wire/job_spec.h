@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "model/word.h"
+#include "wire/container.h"
 
 struct job_spec {
     void *json;         /* owner of everything below */
@@ -33,6 +34,7 @@ struct job_spec {
         bool diff;
     } * artifacts;
     size_t n_artifacts;
+    struct container *container; /* NULL = runs on the machine itself */
 };
 
 int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err) NODISCARD;
