@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "container.h"
 #include "fmt.h"
 #include "script.h"
 #include "term.h"
@@ -38,6 +39,7 @@ static const struct member {
     {"pr", NULL, "pr", TEXT, false},
     {"build-root", NULL, "build_root", DIRECTORY, false},
     {"cwd", NULL, "cwd", DIRECTORY, false},
+    {"ports", "needs", "ports", INTEGER, false},
 };
 
 /* What of the shell's environment a command or script gets without being asked. */
@@ -194,9 +196,11 @@ static void add_environment(json_t *env)
     }
 }
 
-/* Commands and scripts run as if here: cwd and a part of the environment go along. */
+/* Commands and scripts run as if here: cwd and a part of the environment go along. In a container
+ * neither would mean anything. */
 static int set_surroundings(struct cli *cli, json_t *body, bool is_recipe)
 {
+    is_recipe = is_recipe || args_flag(&cli->args, "image");
     if (!is_recipe && json_object_get(body, "cwd") == NULL)
         json_object_set_new(body, "cwd", absolute("."));
     if (!is_recipe && !args_flag(&cli->args, "clean-env"))
@@ -336,6 +340,8 @@ static int set_options(struct cli *cli, json_t *body, bool is_recipe)
     int code = set_members(cli, body, false);
     if (code == 0 && args_flag(&cli->args, "label"))
         code = set_pairs(cli, "label", folder(body, "labels"), NULL);
+    if (code == 0)
+        code = container_members(cli, body);
     if (code == 0)
         code = set_surroundings(cli, body, is_recipe);
     if (code == 0)

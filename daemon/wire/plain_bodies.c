@@ -171,6 +171,11 @@ static const struct {
     {"--not-before", "not_before", OPT_TEXT},
     {"--pr", "pr", OPT_TEXT},
     {"--cwd", "cwd", OPT_TEXT},
+    {"--ports", "needs.ports", OPT_NUMBER},
+    {"--image", "container.image", OPT_TEXT},
+    {"--network", "container.network", OPT_TEXT},
+    {"--engine", "container.engine", OPT_TEXT},
+    {"--shm", "container.shm_mib", OPT_NUMBER},
     {"--label", "labels", OPT_PAIR},
     {"--after", "after", OPT_AFTER},
 };

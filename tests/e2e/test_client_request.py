@@ -166,6 +166,26 @@ def test_every_option_of_a_request(daemon, cail, tmp_path):
     }
 
 
+def test_an_image_and_what_belongs_to_it(daemon, cail, tmp_path):
+    body = body_of(daemon, cail, "--image", "a/b:1", "--mount", "/data:/d:ro", "--mount", "x", "--mount", "/y:ro",
+                   "--network", "bridge", "--shm", "1G", "--engine", "podman", "--publish", "8000", "--publish",
+                   "8001", "--ports", "3", "--env", "A=b", "--", "sh")
+    assert body == {
+        "command": ["sh"], "env": {"A": "b"}, "needs": {"ports": 3},
+        "container": {"image": "a/b:1", "engine": "podman", "network": "bridge", "shm_mib": 1024,
+                      "ports": [8000, 8001], "mounts": [
+                          {"source": "/data", "target": "/d", "readonly": True}, {"source": str(tmp_path / "x")},
+                          {"source": "/y", "readonly": True}]}}
+
+
+@pytest.mark.parametrize("args, word", [
+    (["--mount", "/a"], "belongs to an --image"), (["--image", "a", "--mount", ":/x"], "--mount"),
+    (["--image", "a", "--mount", "/a:b"], "--mount"), (["--image", "a", "--publish", "0"], "--publish"),
+    (["--image", "a", "--shm", "lots"], "--shm")])
+def test_wrong_words_about_an_image(daemon, cail, args, word):
+    assert word in usage(cail, "run", *args, "--", "true")
+
+
 def test_matrix(daemon, cail):
     done = cail.run("submit", "r", "--matrix", "params.x=1,2,3", "--matrix", "env.CC=gcc",
                     "--max-parallel", "2", "--fail-fast")

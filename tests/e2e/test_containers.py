@@ -239,14 +239,15 @@ def test_provenance_and_repro_name_the_image(lab, pod, tmp_path):
 
 
 def test_the_client(lab, pod, tmp_path):
-    done = lab.client().run("run", "--image", IMAGE, "--mount", f"{tmp_path}:/data:ro", "--network", "none",
+    (tmp_path / "data").mkdir()
+    done = lab.client().run("run", "--image", IMAGE, "--mount", f"{tmp_path}/data:/data:ro", "--network", "none",
                             "--shm", "16M", "--engine", "podman", "--env", "X=1", "--", "/bin/sh", "-c",
                             "echo $X; ls -d /data; exit 4")
     assert (done.returncode, done.stdout) == (4, b"1\n/data\n"), done
 
 
 def test_env_says_which_engine(labs, pod):
-    lab = labs("--set", f"daemon.tools={ROOT}/tools").start(**pod.env)
+    lab = labs("--set", f"daemon.tools={ROOT}/tools", recipes=ROOT / "recipes").start(**pod.env)
     containers = lab.read("/env")["containers"]
     assert containers["podman"].endswith("/podman"), containers
     assert containers["engine"] in ("podman", "docker")

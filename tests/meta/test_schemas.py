@@ -87,6 +87,8 @@ JSON = {
 # Enums of a schema that are no list of enums.def.
 NOT_A_LIST = {("upstream", "properties/rules/properties/title/properties/on/enum"),
               ("upstream", "properties/rules/properties/force_push/enum"),
+              ("job_request", "$defs/container/properties/engine/enum"),
+              ("job_request", "$defs/container/properties/network/enum"),
               ("job_request", "$defs/request/properties/executor/enum")}
 
 
