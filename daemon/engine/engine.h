@@ -145,6 +145,10 @@ int engine_comparison_cancel(struct engine *e, struct comparison *c, int64_t gra
 struct comparison_view;
 int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_view **ret,
                          struct cail_err *err) NODISCARD;
+/* The same for COMPARISON_JSON alone: of one that is over what was said at its end, without its
+ * results being read and judged once more. */
+int comparison_view_told(struct store_reader *r, int64_t id, struct comparison_view **ret,
+                         struct cail_err *err) NODISCARD;
 void comparison_view_free(struct comparison_view *v); /* NULL is fine */
 const struct comparison *comparison_view_row(const struct comparison_view *v);
 enum comparison_format {

@@ -258,35 +258,27 @@ static void observe_stored(struct comparison_view *v)
 
 /* --- noise floors --- */
 
+static struct floors *floors_of(struct comparison_view *v, const char *benchmark,
+                                const char *params, const char *metric)
+{
+    struct floors *f;
+    CLEANUP(mem_freep) char *key = mem_printf("%s\n%s\n%s", benchmark, params, metric);
+    HASH_FIND_STR(v->floors, key, f);
+    return f;
+}
+
 static void floor_row(void *arg, const char *benchmark, const char *params, const char *metric,
                       double effect, bool alarm, int64_t comparison_id)
 {
     struct comparison_view *v = arg;
+    struct floors *f = floors_of(v, benchmark, params, metric);
     (void)alarm;
-    if (comparison_id == v->rec.comparison->id)
+    if (!f || comparison_id == v->rec.comparison->id)
         return;
-    for (size_t i = 0; i < v->n_series; i++) {
-        const struct trial_series *s = &v->series[i];
-        if (strcmp(s->benchmark, benchmark) || strcmp(s->params, params) ||
-            strcmp(s->metric, metric))
-            continue;
-        struct floors *f = &v->floor[i];
-        f->effect = mem_grow(f->effect, f->n + 1, sizeof *f->effect);
-        f->effect[f->n++] = effect;
-        return;
-    }
+    if ((f->n & (f->n - 1)) == 0)
+        f->effect = mem_grow(f->effect, f->n ? 2 * f->n : 1, sizeof *f->effect);
+    f->effect[f->n++] = effect;
 }
-
-static int read_floors(struct comparison_view *v, struct store_reader *r, struct cail_err *err)
-{
-    v->floor = mem_array(v->n_series, sizeof *v->floor);
-    int rc = v->fingerprint ? store_read_aa(r, v->fingerprint, floor_row, v, err) : 0;
-    for (size_t i = 0; i < v->n_series && !rc; i++)
-        v->series[i].floor = trial_floor(v->floor[i].effect, v->floor[i].n);
-    return rc;
-}
-
-/* --- the whole --- */
 
 static const struct attempt *last_attempt(const struct comparison_view *v)
 {
@@ -294,12 +286,43 @@ static const struct attempt *last_attempt(const struct comparison_view *v)
                                                    : NULL;
 }
 
-static int read_record(struct store_reader *r, int64_t id, struct job_record *ret, bool *ret_has,
-                       struct cail_err *err)
+/* What was known of the noise when its last process ended: what is learned later does not change
+ * what was said. */
+static int64_t floors_until_us(const struct comparison_view *v)
+{
+    const struct attempt *a = last_attempt(v);
+    return a && a->ended_at_us ? a->ended_at_us : v->rec.comparison->created_at_us;
+}
+
+static int read_floors(struct comparison_view *v, struct store_reader *r, struct cail_err *err)
+{
+    for (size_t i = 0; i < v->n_series; i++) {
+        const struct trial_series *s = &v->series[i];
+        if (floors_of(v, s->benchmark, s->params, s->metric))
+            continue;
+        struct floors *f = mem_zalloc(sizeof *f);
+        f->key = mem_printf("%s\n%s\n%s", s->benchmark, s->params, s->metric);
+        HASH_ADD_KEYPTR(hh, v->floors, f->key, strlen(f->key), f);
+    }
+    int rc = v->fingerprint
+                 ? store_read_aa(r, v->fingerprint, floors_until_us(v), floor_row, v, err)
+                 : 0;
+    for (size_t i = 0; i < v->n_series && !rc; i++) {
+        const struct trial_series *s = &v->series[i];
+        const struct floors *f = floors_of(v, s->benchmark, s->params, s->metric);
+        v->series[i].floor = trial_floor(f->effect, f->n);
+    }
+    return rc;
+}
+
+/* --- the whole --- */
+
+static int read_record(struct store_reader *r, int64_t id, size_t results_max,
+                       struct job_record *ret, bool *ret_has, struct cail_err *err)
 {
     if (!id)
         return 0;
-    int rc = store_read_job(r, id, RESULTS_MAX, ret, err);
+    int rc = store_read_job(r, id, results_max, ret, err);
     *ret_has = !rc;
     return rc;
 }
@@ -326,13 +349,14 @@ static void take_recipe_words(struct comparison_request *rq, const char *plan)
     }
 }
 
-static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t id,
+static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t id, bool told,
                      struct cail_err *err)
 {
     int rc = store_read_comparison(r, id, &v->rec, err);
     if (rc)
         return rc;
     const struct comparison *c = v->rec.comparison;
+    size_t max = told && c->judged ? 0 : RESULTS_MAX;
     rc = comparison_request_read(c->spec, strlen(c->spec), &v->rq, err);
     if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side))
         rc = err_set(err, E_STORE_UNREADABLE, "the plan of comparison %lld cannot be read",
@@ -342,11 +366,11 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
         find_own_params(v);
     }
     if (!rc)
-        rc = read_record(r, c->measure_job, &v->measure, &v->has_measure, err);
+        rc = read_record(r, c->measure_job, max, &v->measure, &v->has_measure, err);
     if (!rc)
-        rc = read_record(r, c->base_job, &v->prepared[0], &v->has[0], err);
+        rc = read_record(r, c->base_job, max, &v->prepared[0], &v->has[0], err);
     if (!rc)
-        rc = read_record(r, c->head_job, &v->prepared[1], &v->has[1], err);
+        rc = read_record(r, c->head_job, max, &v->prepared[1], &v->has[1], err);
     return rc;
 }
 
@@ -420,36 +444,60 @@ static void see_failure(struct comparison_view *v)
                            (long long)v->rec.comparison->measure_job);
 }
 
-int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_view **ret,
-                         struct cail_err *err)
+/* The case of it, from the rows. */
+static int see_case(struct comparison_view *v, struct store_reader *r, struct cail_err *err)
+{
+    if (v->rq.kind == COMPARISON_UNPAIRED) {
+        observe_stored(v);
+    } else {
+        observe_builds(v);
+        observe_rounds(v);
+    }
+    see_failure(v);
+    if (!v->failed && v->rec.comparison->state != COMPARISON_FAILED &&
+        v->rec.comparison->state != COMPARISON_CANCELED)
+        v->missing[0] = v->rec.comparison->reason;
+    int rc = read_floors(v, r, err);
+    if (!rc)
+        judge(v);
+    return rc;
+}
+
+static int view_read(struct store_reader *r, int64_t id, bool told, struct comparison_view **ret,
+                     struct cail_err *err)
 {
     struct comparison_view *v = mem_zalloc(sizeof *v);
-    int rc = read_rows(v, r, id, err);
+    int rc = read_rows(v, r, id, told, err);
     if (!rc) {
         take_measurements(v);
-        if (v->rq.kind == COMPARISON_UNPAIRED) {
-            observe_stored(v);
-        } else {
-            observe_builds(v);
-            observe_rounds(v);
-        }
-        see_failure(v);
-        if (!v->failed && v->rec.comparison->state != COMPARISON_FAILED &&
-            v->rec.comparison->state != COMPARISON_CANCELED)
-            v->missing[0] = v->rec.comparison->reason;
         v->environment = trial_environment_of(last_attempt(v));
         v->commands = trial_commands_of(v);
         v->fingerprint = trial_fingerprint_of(last_attempt(v));
-        rc = read_floors(v, r, err);
+        if (told && v->rec.comparison->judged) {
+            *ret = v;
+            return 0;
+        }
+        rc = see_case(v, r, err);
     }
     if (rc) {
         comparison_view_free(v);
         return rc;
     }
-    judge(v);
     trial_diffs_read(v);
     *ret = v;
     return 0;
+}
+
+int comparison_view_read(struct store_reader *r, int64_t id, struct comparison_view **ret,
+                         struct cail_err *err)
+{
+    return view_read(r, id, false, ret, err);
+}
+
+int comparison_view_told(struct store_reader *r, int64_t id, struct comparison_view **ret,
+                         struct cail_err *err)
+{
+    return view_read(r, id, true, ret, err);
 }
 
 void comparison_view_free(struct comparison_view *v)
@@ -463,8 +511,13 @@ void comparison_view_free(struct comparison_view *v)
         free(s->params);
         free(s);
     }
-    for (size_t i = 0; v->floor && i < v->n_series; i++)
-        free(v->floor[i].effect);
+    struct floors *f, *next;
+    HASH_ITER(hh, v->floors, f, next) {
+        HASH_DEL(v->floors, f);
+        free(f->key);
+        free(f->effect);
+        free(f);
+    }
     trial_judgement_done(&v->j);
     comparison_record_done(&v->rec);
     comparison_request_done(&v->rq);
@@ -475,7 +528,6 @@ void comparison_view_free(struct comparison_view *v)
             job_record_done(&v->prepared[i]);
         trial_prepared_done(&v->side[i]);
     }
-    free(v->floor);
     free(v->series);
     free(v->obs);
     free(v->taken);

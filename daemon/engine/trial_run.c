@@ -197,9 +197,13 @@ struct judging {
     struct cail_err err;
 };
 
+/* A measured comparison is not given up because its many rows take a while to be read. */
+#define JUDGE_PATIENCE_US (600 * INT64_C(1000000))
+
 static void judge_read(void *arg, struct store_reader *r)
 {
     struct judging *g = arg;
+    store_reader_patience(r, JUDGE_PATIENCE_US);
     g->rc = comparison_view_read(r, g->id, &g->view, &g->err);
 }
 

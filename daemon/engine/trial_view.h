@@ -12,9 +12,11 @@ struct series_entry { /* series by name */
     UT_hash_handle hh;
 };
 
-struct floors { /* A/A effects of one series after the other, as they come from the store */
+struct floors { /* A/A effects of one name: "benchmark\nparams\nmetric" */
+    char *key;
     double *effect;
     size_t n;
+    UT_hash_handle hh;
 };
 
 struct comparison_view {
@@ -32,7 +34,7 @@ struct comparison_view {
     size_t n_series, n_obs;
     struct series_entry *entries;
     char *own_params; /* names of the parameters in which the sides differ, ",a,b,"; NULL = none */
-    struct floors *floor; /* by series */
+    struct floors *floors;
     struct trial_case c;
     struct trial_judgement j;
     char *fingerprint, *environment, *commands;

@@ -159,6 +159,7 @@ API_SERVE(api_compare);
 API_LOAD(load_compared);
 API_SERVE(api_comparison);
 API_LOAD(load_comparison);
+API_LOAD(load_comparison_report);
 void comparison_loaded_free(void *loaded);
 API_SERVE(api_comparison_report);
 API_SERVE(api_comparison_cancel);

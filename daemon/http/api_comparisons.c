@@ -30,7 +30,7 @@ struct compare_scratch {
 static void *load(void *reader, int64_t id)
 {
     struct comparison_loaded *l = mem_zalloc(sizeof *l);
-    l->rc = comparison_view_read(reader, id, &l->view, &l->err);
+    l->rc = comparison_view_told(reader, id, &l->view, &l->err);
     return l;
 }
 
@@ -41,6 +41,17 @@ API_LOAD(load_comparison)
     if (rc == 0)
         *ret = load(reader, id);
     return rc;
+}
+
+API_LOAD(load_comparison_report)
+{
+    int64_t id;
+    int rc = http_part_id(rq, 0, &id, err);
+    if (rc)
+        return rc;
+    struct comparison_loaded *l = *ret = mem_zalloc(sizeof *l);
+    l->rc = comparison_view_read(reader, id, &l->view, &l->err);
+    return 0;
 }
 
 /* Of a POST that waits: the one it has made. */

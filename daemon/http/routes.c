@@ -96,7 +96,7 @@ const struct http_route http_routes[] = {
      api_comparisons, "Comparisons, newest first"},
     {HTTP_GET, "/comparisons/{id}", HTTP_OWNER, LAZY, 0, load_comparison, comparison_loaded_free,
      api_comparison, "One comparison with its rows"},
-    {HTTP_GET, "/comparisons/{id}/report", HTTP_OWNER, LAZY, 0, load_comparison,
+    {HTTP_GET, "/comparisons/{id}/report", HTTP_OWNER, LAZY, 0, load_comparison_report,
      comparison_loaded_free, api_comparison_report, "A comparison as a write-up"},
     {HTTP_GET, "/noise", HTTP_OWNER, 0, 0, load_noise, noise_loaded_free, api_noise,
      "What identical code does here"},

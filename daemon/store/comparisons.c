@@ -264,7 +264,7 @@ int store_read_comparison(struct store_reader *r, int64_t id, struct comparison_
     return code;
 }
 
-int store_read_aa(struct store_reader *r, const char *fingerprint,
+int store_read_aa(struct store_reader *r, const char *fingerprint, int64_t until_us,
                   void (*fn)(void *arg, const char *benchmark, const char *params,
                              const char *metric, double effect, bool alarm, int64_t comparison_id),
                   void *arg, struct cail_err *err)
@@ -275,6 +275,7 @@ int store_read_aa(struct store_reader *r, const char *fingerprint,
     if (code)
         return code;
     sqlite3_bind_text(st, 1, fingerprint, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 2, until_us);
     while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row)
         fn(arg, row_text(st, 0), row_text(st, 1), row_text(st, 2), sqlite3_column_double(st, 3),
            sqlite3_column_int(st, 4) != 0, sqlite3_column_int64(st, 5));

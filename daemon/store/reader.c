@@ -40,6 +40,11 @@ void reader_close(struct store_reader *r)
     r->db = NULL;
 }
 
+void store_reader_patience(struct store_reader *r, int64_t us)
+{
+    r->deadline_mono_us = clock_mono_us() + us;
+}
+
 void *reader_main(void *arg)
 {
     struct store *s = arg;

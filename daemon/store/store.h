@@ -150,6 +150,10 @@ void store_retry_reserve(struct store *s, void (*done)(void *arg, bool back), vo
 bool store_read(struct store *s, void (*run)(void *arg, struct store_reader *r),
                 void (*done)(void *arg), void *arg);
 
+/* The question under way may take so long, from now: what hangs on its answer is more than a reader
+ * who asks again. On the reader thread. */
+void store_reader_patience(struct store_reader *r, int64_t us);
+
 struct job_filter {
     uint32_t states;                                    /* bit per enum job_state, 0 = all */
     int kind;                                           /* -1 = all */
@@ -239,8 +243,9 @@ struct aa_row {
 int store_read_noise(struct store_reader *r, int32_t limit,
                      void (*fn)(void *arg, const struct aa_row *row), void *arg,
                      struct cail_err *err) NODISCARD;
-/* A/A effects of one machine, by series. The strings are valid in the call alone. */
-int store_read_aa(struct store_reader *r, const char *fingerprint,
+/* A/A effects of one machine that were known at `until_us`, by series. The strings are valid in the
+ * call alone. */
+int store_read_aa(struct store_reader *r, const char *fingerprint, int64_t until_us,
                   void (*fn)(void *arg, const char *benchmark, const char *params,
                              const char *metric, double effect, bool alarm, int64_t comparison_id),
                   void *arg, struct cail_err *err) NODISCARD;

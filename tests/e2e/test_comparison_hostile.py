@@ -57,3 +57,31 @@ def test_a_command_of_any_text_has_a_name(lab, text):
     assert doc["state"] == "finished"
     for name in (doc["name"], doc["base"]["label"], lab.job(doc["jobs"]["measure"])["name"]):
         assert "\ufffd" not in name and name.isprintable() and len(name.encode()) <= 260
+
+
+def figures(n, value):
+    return sh(f"awk 'BEGIN {{ for (i = 0; i < {n}; i++) printf \"::cail metric benchmark=b%d name=t value={value} "
+              "unit=s better=lower\\n\", i }'")
+
+
+def test_what_was_said_stays_said(lab):
+    """Noise that is measured later opens the gate of later comparisons alone."""
+    request = {"base": figures(1, 1.0), "head": figures(1, 1.5), **SAME}
+    early = lab.do("/comparisons?wait=60", request)
+    assert (early["verdict"], early["exit_code"]) == ("regression", 0)
+    said = [lab.get(f"/comparisons/{early['id']}/report?format={f}").body for f in ("markdown", "junit", "github")]
+    for id in [lab.do("/comparisons", {"kind": "aa", "base": figures(1, 1.0), **SAME})["id"] for _ in range(20)]:
+        lab.read(f"/comparisons/{id}?wait=60")
+    later = lab.do("/comparisons?wait=60", request)
+    assert (later["verdict"], later["exit_code"]) == ("regression", 1)
+    assert lab.read(f"/comparisons/{early['id']}") == early
+    assert said == [lab.get(f"/comparisons/{early['id']}/report?format={f}").body
+                    for f in ("markdown", "junit", "github")]
+
+
+def test_very_many_figures(lab):
+    """As many as a job may have; all of them come back, and the queue is answered meanwhile."""
+    doc = lab.do("/comparisons?wait=60", {"base": figures(4000, 1.0), "head": figures(4000, 1.5), **SAME})
+    assert doc["state"] == "finished" and doc["verdict"] == "inconclusive"
+    assert sum(r["metric"] == "t" for r in doc["rows"]) == 4000
+    assert len(lab.get(f"/comparisons/{doc['id']}/report?format=github").body) <= 65535
