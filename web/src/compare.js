@@ -24,7 +24,7 @@ export function Interval({ row: r, far }) {
 }
 
 export function Axis({ far }) {
-  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].findLast((s) => -ln(1 - s) < far * 0.95) ?? 0.001;
+  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4].findLast((s) => -ln(1 - s) < far * 0.95) ?? 0.001;
   return html`<svg class="axis" width=${W} height="16" aria-hidden="true">${[1 - step, 1, 1 + step].map((v) => html`<text x=${at(v, far)} y="12">${v === 1 ? "0" : `${v > 1 ? "+" : "−"}${fmt.num(step * 100)} %`}</text>`)}</svg>`;
 }
 

@@ -53,7 +53,7 @@ function Row({ job: j, actions, place }) {
     <td class="main"><a class="name" href=${`/jobs/${j.id}`} tabIndex="-1">${j.name}</a>
       ${j.flags.map((f) => html` <${Flag} key=${f}>${f.replaceAll("_", " ")}<//>`)}
       <span class="what">${what(j)}</span></td>
-    <td class="rem">${j.state === "running" && j.progress ? html`<${Progress} job=${j} />` : html`<span class="quiet">${remark(j) || (j.step && !over ? j.step.name : "")}</span>`}
+    <td class="rem">${j.state === "running" && j.progress ? html`<${Progress} job=${j} />` : html`<span class="quiet">${remark(j) || (j.step && j.state === "running" ? j.step.name : "")}</span>`}
       ${place && !j.reason && html`<span class="quiet">${place === 1 ? "next" : `number ${place}`}</span>`}</td>
     <td class="n need quiet">${needs(j)}</td>
     <td class="n">${j.started_at ? html`<${Span} from=${j.started_at} to=${j.finished_at} />` : ""}</td>

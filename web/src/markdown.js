@@ -3,7 +3,8 @@
 import { html } from "./dom.js";
 import { vis } from "./door.js";
 
-const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>)\]]+)/g;
+const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)|<?(https?:\/\/[^\s<>)\]]+)>?/g;
+const plain = (text) => text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
 
 function Link({ to, children }) {
   return /^https?:\/\//.test(to) ? html`<a href=${to} rel="noreferrer noopener" target="_blank">${children}</a>`
@@ -14,14 +15,14 @@ function inline(text) {
   const out = [];
   let at = 0;
   for (const m of text.matchAll(INLINE)) {
-    out.push(text.slice(at, m.index));
+    out.push(plain(text.slice(at, m.index)));
     if (m[1]) out.push(html`<code>${m[1]}</code>`);
-    else if (m[2]) out.push(html`<b>${m[2]}</b>`);
-    else if (m[3]) out.push(html`<${Link} to=${m[4]}>${m[3]}<//>`);
+    else if (m[2]) out.push(html`<b>${plain(m[2])}</b>`);
+    else if (m[3]) out.push(html`<${Link} to=${m[4]}>${plain(m[3])}<//>`);
     else out.push(html`<${Link} to=${m[5]}>${m[5]}<//>`);
     at = m.index + m[0].length;
   }
-  out.push(text.slice(at));
+  out.push(plain(text.slice(at)));
   return out;
 }
 

@@ -37,7 +37,7 @@ function One({ card, steps, sync }) {
       return { data: [t, values(key, k)], opts: { height: last ? 118 : 92, cursor: { sync: { key: sync }, points: { size: 6 }, drag: { x: true, y: false } },
         scales: { x: { time: false }, y: { range: (u, lo, hi) => (hi > lo ? uPlot.rangeNum(lo, hi, 0.15, true) : [lo - 1, lo + 1]) } },
         series: [{}, { stroke: color("--line1"), width: 1.5, points: { show: t.length < 3 } }],
-        axes: [{ size: last ? 28 : 4, values: last ? (u, v) => v.map((x) => `${x} s`) : () => [] }, { size: 52, space: 30 }],
+        axes: [{ size: last ? 28 : 4, values: last ? (u, v) => v.map((x) => `${x} s`) : () => [] }, { size: 52, space: 22, values: (u, v) => v.map(fmt.num) }],
         plugins: [marks(spans.map(([a, b]) => [a, b, shade]), steps.map(([at, text]) => [at, ink, i ? "" : text]))] } };
     }} /></div>`)}</div>`;
 }

@@ -7,8 +7,11 @@ import { setQuery, useAddress } from "../route.js";
 import { Act, Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, matcher, Section, Sort, State, tone, useRowKeys, useSome, word } from "../ui.js";
 
 export const EXAMPLE = "cail compare main HEAD --recipe mlir-opt-bench --rounds 10";
-const label = (s) => s?.label ?? s?.sha?.slice(0, 12) ?? "?";
-const Sides = ({ of: c }) => html`<span class="sides">${label(c.base)} <span class="quiet">→</span> ${label(c.head)}</span>`;
+// A side that has parameters alone is called by them, as JSON.
+const label = (s) => {
+  try { return s.label[0] === "{" ? fmt.params(JSON.parse(s.label)) : s.label; } catch { return s?.label ?? s?.sha?.slice(0, 12) ?? "?"; }
+};
+const Sides = ({ of: c }) => c.base && html`<span class="sides">${label(c.base)} <span class="quiet">→</span> ${label(c.head)}</span>`;
 const isLive = (c) => ["preparing", "measuring", "judging"].includes(c.state);
 const stateOf = (c) => (isLive(c) ? c.state : c.verdict ?? c.state);
 const Result = ({ of: c }) => html`<${State} of=${stateOf(c)} />`;
@@ -95,7 +98,7 @@ export function Comparison({ id }) {
     ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><div class="wide" tabIndex="0" role="region" aria-label="checks"><table><thead><tr><th>check</th><th>verdict</th><th>before</th><th>after</th></tr></thead><tbody>${d.checks.map((k) => html`<tr key=${k.name}><td class="wrap">${k.name}</td><td><${State} of=${k.verdict} /></td><td>${k.base}</td><td>${k.head}</td></tr>`)}</tbody></table></div><//>`}
     ${d.missing?.length > 0 && html`<${Section} id="missing" title="What is missing"><ul>${d.missing.map((m, i) => html`<li key=${i}>${typeof m === "string" ? m : fmt.params(m)}</li>`)}</ul><//>`}
     ${d.diffs?.length > 0 && html`<${Section} id="diffs" title="What the two made"><div>${d.diffs.map((x) => html`<details key=${x.name} open=${d.diffs.length === 1}><summary>${x.name} ${x.base_sha256 === x.head_sha256 ? "the same" : "differs"}</summary>${x.text && html`<${Diff} text=${x.text} />`}</details>`)}</div><//>`}
-    <${Facts} of=${[["recipe", d.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(d.recipe))}`}>${d.recipe}</a>`], ["kind", { aa: "against itself" }[d.kind] ?? d.kind], ["rounds", d.rounds], ["chance of a false alarm", d.alpha && `${fmt.num(d.alpha * 100)} %`], ["before", html`<code>${d.base?.sha?.slice(0, 12) ?? label(d.base)}</code> <span class="quiet">${fmt.params(d.base?.params)}</span>`],
-      ["after", html`<code>${d.head?.sha?.slice(0, 12) ?? label(d.head)}</code> <span class="quiet">${fmt.params(d.head?.params)}</span>`], ["jobs", d.jobs && html`${job(d.jobs.base, "before")}${job(d.jobs.head, "after")}${job(d.jobs.measure, "measuring")}`], ["pull request", d.pr], ["machine", d.fingerprint && html`<code>${String(d.fingerprint).slice(0, 16)}</code>`], ["flags", d.flags?.length > 0 && d.flags.map((f) => html`<${Flag} key=${f}>${f.replaceAll("_", " ")}<//> `)],
+    <${Facts} of=${[["recipe", d.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(d.recipe))}`}>${d.recipe}</a>`], ["kind", { aa: "against itself" }[d.kind] ?? d.kind], ["rounds", d.rounds], ["chance of a false alarm", d.alpha && `${fmt.num(d.alpha * 100)} %`], ["before", html`<code>${d.base?.sha?.slice(0, 12) ?? label(d.base)}</code> <span class="quiet">${fmt.params(d.base?.params)}</span>`, "w2"],
+      ["after", html`<code>${d.head?.sha?.slice(0, 12) ?? label(d.head)}</code> <span class="quiet">${fmt.params(d.head?.params)}</span>`, "w2"], ["jobs", d.jobs && html`${job(d.jobs.base, "before")}${job(d.jobs.head, "after")}${job(d.jobs.measure, "measuring")}`], ["pull request", d.pr], ["machine", d.fingerprint && html`<code>${String(d.fingerprint).slice(0, 16)}</code>`], ["flags", d.flags?.length > 0 && d.flags.map((f) => html`<${Flag} key=${f}>${f.replaceAll("_", " ")}<//> `)],
       ["exit code", d.exit_code], ["finished", d.finished_at && html`<${Ago} at=${d.finished_at} />`]]} />`}<//>`;
 }

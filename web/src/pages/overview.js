@@ -40,14 +40,14 @@ function Verdict({ of: c, title }) {
 }
 
 function Verdicts() {
-  const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?state=open&limit=8", (name) => name === "pr" || undefined);
-  const all = list.data?.comparisons ?? [];
+  const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?limit=20", (name) => name === "pr" || undefined);
+  const all = list.data?.comparisons ?? [], open = prs.data?.prs.filter((p) => p.state === "open" || p.state === "unknown").slice(0, 8);
   const aa = all.find((c) => c.kind === "aa" && c.state === "finished");
   const floor = useGet(aa ? `/comparisons/${aa.id}` : null);
-  const noise = Math.max(0, ...(floor.data?.rows ?? []).map((r) => r.floor ?? Math.abs((r.effect ?? 1) - 1)));
-  return html`<${Section} id="verdicts" title="Latest verdicts" note=${noise > 0 && html`noise of this machine: <a href=${`/comparisons/${aa.id}`} class="num">${fmt.num(noise * 100)} %</a>`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
+  const noise = Math.max(0, ...(floor.data?.rows ?? []).filter((r) => r.effect > 0 && !r.flags?.includes("shown_only")).map((r) => r.floor ?? Math.max(Math.abs(r.effect_lo - 1), Math.abs(r.effect_hi - 1))));
+  return html`<${Section} id="verdicts" title="Latest verdicts" note=${noise > 0 && html`identical code differs here by up to <a href=${`/comparisons/${aa.id}`} class="num">${fmt.num(noise * 100)} %</a>`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
       ${list.data === undefined && !list.error ? html`<${Loading} rows=${3} />` : all.length ? html`<ul class="verdicts">${all.map((c) => html`<${Verdict} key=${c.id} of=${c} />`)}</ul>` : html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`}<//>
-    <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${prs.data?.prs.length ? html`<ul class="verdicts">${prs.data.prs.map((p) => {
+    <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${open?.length ? html`<ul class="verdicts">${open.map((p) => {
       const c = all.find((x) => x.pr === p.url || x.pr === p.pr);
       return c ? html`<${Verdict} key=${p.id} of=${c} title=${html`${p.pr} ${p.title}`} />` : html`<li key=${p.id}><${PrState} of=${p.state} /><span class="grow"><a href=${`/prs/${p.id}`}>${p.pr}</a> ${p.title}</span><span class="quiet since2"><${Ago} at=${p.updated_at} /></span></li>`;
     })}</ul>` : prs.data || prs.error ? noPrs : html`<${Loading} rows=${2} />`}<//>`;
