@@ -9,6 +9,7 @@
  *   trial_case.c comparisons: rows become verdicts; on the reader thread
  *   trial_docs.c comparisons: verdicts become documents
  *   trial_diffs.c comparisons: artifacts side by side
+ *   bisect.c     bisections: from one comparison to the next
  *   noise.c      what identical code did
  *   run.c        decisions become attempts; launching
  *   launch.c     what a job is started with: argv, environment, folders
@@ -56,6 +57,7 @@ enum effect_kind {
     EFFECT_WAKE,    /* id = job */
     EFFECT_FORGET,  /* id = job: free it if it is finished */
     EFFECT_JUDGE,   /* id = comparison: its rows are stored */
+    EFFECT_BISECT,  /* id = bisection: its next comparison */
     EFFECT_REMOVE,  /* text = folder, removed on the worker pool */
 };
 
@@ -164,6 +166,7 @@ struct engine {
     size_t n_idems;
     struct cache_entry *cache;
     struct comparison *comparisons; /* live ones */
+    struct bisection *bisections;   /* live ones */
     struct store_ids ids;           /* largest used */
     char boot_id[BOOT_ID_LEN];
     char host[256];

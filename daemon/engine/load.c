@@ -1,5 +1,6 @@
 /* Rows become memory: at start-up, and again when a commit failed and only the file knows what is
  * stored. What runs is adopted, what waits is placed. */
+#include "engine/bisect.h"
 #include "engine/internal.h"
 
 #include <stdio.h>
@@ -108,6 +109,11 @@ static void load_topic(void *arg, struct topic *t)
 static void load_comparison(void *arg, struct comparison *c, const struct measurement *m, size_t n)
 {
     trial_loaded(arg, c, m, n);
+}
+
+static void load_bisection(void *arg, struct bisection *b)
+{
+    bisect_loaded(arg, b);
 }
 
 /* --- states of jobs that are only rows, for `after` --- */
@@ -264,7 +270,8 @@ int load_all(struct engine *e, struct cail_err *err)
                                   .pr = load_pr,
                                   .topic = load_topic,
                                   .setting = load_setting,
-                                  .comparison = load_comparison};
+                                  .comparison = load_comparison,
+                                  .bisection = load_bisection};
     struct exec_events events = {e, ending_started, ending_ended};
     struct states s = {0};
     e->loading = true;
@@ -279,6 +286,7 @@ int load_all(struct engine *e, struct cail_err *err)
         queue_named(e, "default");
         cards_table(e);
         place_all(e, &s);
+        bisect_resume(e);
         struct store_stats stats;
         store_stats(e->store, &stats);
         queue_apply_pause(e);
@@ -335,6 +343,7 @@ void load_drop_all(struct engine *e)
         cache_entry_free(c);
     }
     trials_drop_all(e);
+    bisect_drop_all(e);
     cards_forget(e);
     memset(e->pinned_cpus, 0, sizeof e->pinned_cpus);
     e->n_live = 0;

@@ -1,5 +1,6 @@
 /* The hooks by which the engine hangs in the loop: every turn hands over what it brought, timers
  * ask the scheduler, look at logs and tidy up. */
+#include "engine/bisect.h"
 #include "engine/internal.h"
 
 #include <stdlib.h>
@@ -133,6 +134,7 @@ static void on_minute(uv_timer_t *h)
         return;
     drop_old_idems(e);
     keep_tick(e);
+    bisect_resume(e); /* what could not be queued before */
 }
 
 void engine_log_watch(struct engine *e, bool on)

@@ -2,6 +2,7 @@
  * arrives while that one syncs is the next (group commit). An effect leaves when its batch is
  * durable, in the order it was added; a batch without rows lets its effects out at once when
  * nothing older is still under way. */
+#include "engine/bisect.h"
 #include "engine/internal.h"
 
 #include <stdlib.h>
@@ -113,6 +114,9 @@ static void let_out(struct engine *e, struct effect *f)
         break;
     case EFFECT_JUDGE:
         trial_judge_now(e, f->id);
+        break;
+    case EFFECT_BISECT:
+        bisect_go_on(e, f->id);
         break;
     case EFFECT_REMOVE:
         engine_work(e, remove_work, remove_done, f->text);

@@ -1,6 +1,7 @@
 /* Comparisons: made from a request, loaded, canceled, ended. Their jobs are ordinary ones: each
  * side is prepared by a job that holds no card, then one measuring job takes the lease
  * (trial_run.c). */
+#include "engine/bisect.h"
 #include "engine/internal.h"
 
 #include <math.h>
@@ -483,6 +484,7 @@ void trial_finish(struct engine *e, struct trial *t, enum comparison_state to, c
         model_set(&c->reason, reason);
     trial_let_go(e, t);
     trial_touched(e, t);
+    bisect_comparison_ended(e, c);
     forget_folders(e, c);
     leave(e, c);
 }

@@ -4,6 +4,7 @@
 
 #include "http/api.h"
 #include "http/api_series.h"
+#include "wire/bisection_request.h"
 #include "wire/comparison_request.h"
 
 enum {
@@ -102,6 +103,14 @@ const struct http_route http_routes[] = {
      "What identical code does here"},
     {HTTP_POST, "/comparisons/{id}/cancel", HTTP_OWNER, ACTION, SMALL, load_comparison,
      comparison_loaded_free, api_comparison_cancel, "Stop a comparison"},
+    {HTTP_POST, "/bisections", HTTP_OWNER, 0, BISECTION_BODY_MAX, NO_ROWS, api_bisect,
+     "Search for the commit that made a figure worse"},
+    {HTTP_GET, "/bisections", HTTP_OWNER, 0, 0, load_bisections, bisections_loaded_free,
+     api_bisections, "Bisections, newest first"},
+    {HTTP_GET, "/bisections/{id}", HTTP_OWNER, LAZY, 0, load_bisection, bisection_loaded_free,
+     api_bisection, "One bisection with its steps"},
+    {HTTP_POST, "/bisections/{id}/cancel", HTTP_OWNER, ACTION, SMALL, load_bisection,
+     bisection_loaded_free, api_bisection_cancel, "Stop a bisection"},
 
     {HTTP_GET, "/queue", HTTP_OWNER, 0, 0, NO_ROWS, api_queue, "What runs and what waits"},
     {HTTP_POST, "/queue/pause", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, NO_ROWS, api_queue_pause,

@@ -1,0 +1,204 @@
+/* Bisections: posted, waited for, listed, canceled. A live one is answered from memory, an ended
+ * one from its row. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/bisect.h"
+#include "http/api_body.h"
+#include "http/api_lab.h"
+#include "http/api_series.h"
+
+struct bisection_loaded {
+    int rc;
+    struct cail_err err;
+    struct bisection *row;
+    struct commit_info culprit;
+};
+
+void bisection_loaded_free(void *loaded)
+{
+    struct bisection_loaded *l = loaded;
+    if (!l)
+        return;
+    bisection_free(l->row);
+    commit_info_done(&l->culprit);
+    free(l);
+}
+
+API_LOAD(load_bisection)
+{
+    int64_t id;
+    int rc = http_part_id(rq, 0, &id, err);
+    if (rc)
+        return rc;
+    struct bisection_loaded *l = *ret = mem_zalloc(sizeof *l);
+    l->rc = store_read_bisection(reader, id, &l->row, &l->err);
+    if (!l->rc && l->row->culprit)
+        l->rc = store_read_commit(reader, l->row->culprit, &l->culprit, &l->err);
+    return 0;
+}
+
+static void put_doc(struct api *api, struct http_reply *reply, const struct bisection *b,
+                    const struct commit_info *culprit)
+{
+    struct jw w = JW(&reply->body);
+    bisection_doc(&w, b, culprit, true);
+    api_json_end(reply);
+    api_from_memory(api, reply);
+}
+
+API_SERVE(api_bisect)
+{
+    struct api *api = app;
+    struct bisection_request br;
+    struct bisection *b = NULL;
+    char text[48];
+    (void)ret_wait_key;
+    int rc = API_NO_QUERY(rq, err);
+    if (rc == 0)
+        rc = bisection_request_read(rq->body, rq->body_len, &br, err);
+    if (rc)
+        return rc;
+    char *pr = mem_strdup(br.pr);
+    rc = api_pr_settle(api, &pr, "/pr", err);
+    if (rc == 0)
+        rc = engine_bisect(api->engine, &br, pr, rq->peer.uid, &b, err);
+    bisection_request_done(&br);
+    free(pr);
+    if (rc) {
+        api_from_memory(api, reply);
+        return rc;
+    }
+    api_pr_known(api, b->pr);
+    put_doc(api, reply, b, NULL);
+    snprintf(text, sizeof text, "/bisections/%" PRId64, b->id);
+    reply->status = 201;
+    http_reply_header(reply, "Location", text);
+    return 0;
+}
+
+/* The row of part 0. 0 with *ret, HTTP_RELOAD, or an error. */
+static int find(struct http_request *rq, struct bisection_loaded **ret, struct cail_err *err)
+{
+    struct bisection_loaded *l = *ret = api_loaded(rq);
+    if (!l)
+        return api_reload(rq);
+    if (l->rc)
+        *err = l->err;
+    return l->rc;
+}
+
+API_SERVE(api_bisection)
+{
+    struct api *api = app;
+    struct bisection_loaded *l;
+    int64_t wait_s, id;
+    int rc = API_QUERY(rq, err, "wait");
+    if (rc == 0)
+        rc = api_wait_query(rq, &wait_s, err);
+    if (rc == 0)
+        rc = http_part_id(rq, 0, &id, err);
+    if (rc)
+        return rc;
+    struct bisection *b = engine_bisection(api->engine, id);
+    *ret_wait_key = id;
+    if (b && b->state != BISECTION_RUNNING && !rq->deadline_mono_us)
+        rq->deadline_mono_us = clock_mono_us() + API_ENDING_US;
+    if (b && !rq->expired && (wait_s || b->state != BISECTION_RUNNING))
+        return HTTP_WAIT; /* for its end, or for that to be stored */
+    if (b) {
+        put_doc(api, reply, b, NULL);
+        return 0;
+    }
+    rc = find(rq, &l, err);
+    if (rc == 0)
+        put_doc(api, reply, l->row, &l->culprit);
+    return rc;
+}
+
+API_SERVE(api_bisection_cancel)
+{
+    struct api *api = app;
+    struct bisection_loaded *l;
+    int64_t id, grace_ms;
+    (void)ret_wait_key;
+    int rc = API_NO_QUERY(rq, err);
+    if (rc == 0)
+        rc = body_grace(rq, &grace_ms, err);
+    if (rc == 0)
+        rc = http_part_id(rq, 0, &id, err);
+    if (rc)
+        return rc;
+    struct bisection *b = engine_bisection(api->engine, id);
+    if (!b && (rc = find(rq, &l, err)))
+        return rc;
+    enum bisection_state state = b ? b->state : l->row->state;
+    if (state != BISECTION_RUNNING)
+        return err_set(err, E_CONFLICT, "bisection %" PRId64 " is over: %s", id,
+                       bisection_state_words[state]);
+    rc = engine_bisection_cancel(api->engine, b, grace_ms, err);
+    if (rc)
+        return rc;
+    struct jw w = JW(&reply->body);
+    jw_open(&w, '{');
+    jw_kint(&w, "id", id);
+    jw_kstr(&w, "state", b->state == BISECTION_RUNNING ? "being canceled" : "canceled");
+    jw_close(&w, '}');
+    api_json_end(reply);
+    api_from_memory(api, reply);
+    return 0;
+}
+
+API_LOAD(load_bisections)
+{
+    int64_t limit, before = 0;
+    const char *cursor = http_query_get(rq, "cursor");
+    struct bisection_rows *rows = mem_zalloc(sizeof *rows);
+    int rc = API_QUERY(rq, err, "limit", "cursor");
+    if (rc == 0)
+        rc = http_query_int(rq, "limit", 1, LIST_LIMIT_MAX, 50, &limit, err);
+    if (rc == 0 && cursor && !cursor_read(cursor, &before))
+        rc = err_set(err, E_BAD_REQUEST, "that cursor is not one of ours");
+    if (rc == 0)
+        rc = store_read_bisections(reader, before, (int32_t)limit, rows, err);
+    if (rc)
+        free(rows);
+    else
+        *ret = rows;
+    return rc;
+}
+
+void bisections_loaded_free(void *loaded)
+{
+    if (loaded)
+        bisection_rows_done(loaded);
+    free(loaded);
+}
+
+API_SERVE(api_bisections)
+{
+    struct api *api = app;
+    const struct bisection_rows *rows = rq->loaded;
+    char cursor[CURSOR_LEN];
+    (void)ret_wait_key, (void)err;
+    struct jw w = JW(&reply->body);
+    jw_open(&w, '{');
+    jw_key(&w, "bisections");
+    jw_open(&w, '[');
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct bisection *live = engine_bisection(api->engine, rows->row[i]->id);
+        bisection_doc(&w, live ? live : rows->row[i], NULL, false);
+    }
+    jw_close(&w, ']');
+    if (rows->more)
+        cursor_make(rows->row[rows->n - 1]->id, cursor);
+    jw_kstr(&w, "next_cursor", rows->more ? cursor : NULL);
+    jw_close(&w, '}');
+    api_json_end(reply);
+    api_from_memory(api, reply);
+    return 0;
+}
