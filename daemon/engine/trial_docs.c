@@ -19,8 +19,8 @@
 /* Plain members of the provenance, a line each. */
 char *trial_environment_of(const struct attempt *a)
 {
-    static const char *const keys[] = {"host",        "machine",  "cpu_model", "kernel",
-                                       "cpus_online", "governor", "driver",    "cuda"};
+    static const char *const keys[] = {"host",        "machine",  "cpu",    "kernel",
+                                       "cpus_online", "governor", "driver", "cuda"};
     CLEANUP(json_decrefp) json_t *v = NULL;
     CLEANUP(str_done) struct str s = STR_INIT;
     size_t i;
@@ -35,7 +35,7 @@ char *trial_environment_of(const struct attempt *a)
             str_addf(&s, "%s: %lld\n", keys[i], (long long)json_integer_value(m));
     }
     json_array_foreach(json_object_get(v, "cards"), i, card) {
-        const char *name = json_string_value(json_object_get(card, "name"));
+        const char *name = json_string_value(json_object_get(card, "model"));
         const char *uuid = json_string_value(json_object_get(card, "uuid"));
         str_addf(&s, "gpu: %s %s\n", name ? name : "?", uuid ? uuid : "");
     }

@@ -59,7 +59,7 @@ load=$!
 echo "another process loads a core all the while (pid $load of $(nproc) cpus)"
 
 aa=0 verdicts=''
-for ((i = 0; i < 20; i++)); do
+for ((i = 0; i < 20; i++)); do # with the confirmation that any comparison has
     doc=$(compare '{"kind":"aa","recipe":"mlir-opt-bench","params":{"input":"scf-sparse","copies":24},
         "base":{"bin_dir":"'"$new"'"},"rounds":10}')
     verdict=$(jq -r .verdict <<<"$doc")
