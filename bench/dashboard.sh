@@ -13,7 +13,7 @@ mkdir -p "$work/recipes"
 start() {
     rm -f "$work/port"
     "$bin/cail-d" --listen 127.0.0.1:0 --port-file "$work/port" --socket "$work/sock" --state-dir "$work/state" \
-        --recipes "$work/recipes" "$@" 2>>"$work/log" &
+        --recipes "$work/recipes" 2>>"$work/log" &
     pid=$!
     until [[ -s $work/port ]]; do sleep 0.05; done
     url=http://127.0.0.1:$(<"$work/port")
