@@ -1,12 +1,16 @@
 """Jobs in containers, by a real podman: what they see, how they end, and that none is left behind."""
+import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
 import pytest
 
 from lab import LIMIT_S, ROOT, processes_with, until
+from gpu_lab import A, machine, wait_states  # noqa: F401
+from docker_standin import Docker
 from podman import IMAGE, podman
 
 
@@ -259,3 +263,119 @@ def test_without_an_engine_it_is_refused(labs, tmp_path):
         pytest.skip("an engine is where every system has it")
     reply = lab.post("/jobs", {"command": ["true"], "container": {"image": IMAGE}})
     assert reply.status == 422 and "apt install" in reply.text, reply
+
+
+# --- cards ---
+
+@pytest.fixture
+def cdi():
+    """A device of the name that a leased card has, as nvidia-ctk would write it."""
+    folder = pathlib.Path("/var/run/cdi")
+    path = folder / f"cail-test-{os.getpid()}.json"
+    try:
+        folder.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [
+            {"name": A, "containerEdits": {"env": ["SEEN_CARD=" + A]}}]}))
+    except OSError as e:
+        pytest.skip(f"no device can be described here: {e}")
+    yield path
+    path.unlink()
+
+
+def test_a_process_in_the_container_is_the_jobs(labs, machine, pod, cdi):  # noqa: F811
+    machine.write([{"uuid": A}])
+    lab = labs("--set", f"gpu.nvml={machine.library}").start(CAIL_FAKE_NVML=str(machine.path), **pod.env)
+    wait_states(lab, {A: "free"})
+    job = inside(lab, 'echo "$SEEN_CARD $CUDA_VISIBLE_DEVICES"; env -i /bin/sh -c "echo up; sleep 1000"',
+                 needs={"gpus": 1})
+    says(lab, job, "up")
+    assert lab.output(job).decode().splitlines()[0] == f"{A} {A}"
+    # The innermost of them has an empty environment: its parents tell whose it is.
+    sleeper, = [p for p in processes_with("sleep\0001000")
+                if b"CAIL_" not in pathlib.Path(f"/proc/{p}/environ").read_bytes()]
+    machine.write([{"uuid": A, "proc": [f"{sleeper} 900 compute"], "used_mib": 1400}])
+
+    def owner():
+        found = lab.read("/gpus")["gpus"][0]["processes"]
+        return found and found[0]["pid"] == sleeper and found[0]["ours"]
+    until(owner, "the process to be seen as the job's")
+    machine.write([{"uuid": A}])
+    lab.do(f"/jobs/{job}/cancel", {"grace_s": 0})
+    end = lab.end_of(job)
+    assert not {"tainted", "unused_card"} & set(end["flags"]), end
+
+
+# --- an engine whose containers are not descendants of who asked for them, as docker's ---
+
+@pytest.fixture
+def docker(tmp_path, pod):
+    d = Docker(tmp_path, pod)
+    yield d
+    d.close()
+
+
+@pytest.fixture
+def docked(labs, docker):
+    return labs().start(**docker.env)
+
+
+def in_docker(lab, script, **request):
+    return lab.command("/bin/sh", "-c", script, container={"image": IMAGE}, **request)
+
+
+def test_docker_is_taken_where_its_daemon_is(docked, docker):
+    job = in_docker(docked, "id -u; echo $X; exit 9", env={"X": "y z"})
+    end = docked.end_of(job)
+    assert (end["exit_code"], docked.output(job)) == (9, f"{os.geteuid()}\ny z\n".encode()), end
+    [attempt] = docked.read(f"/jobs/{job}/provenance")["attempts"]
+    assert attempt["provenance"]["container"]["engine"] == "docker"
+    assert sum(a[0] == "run" for a in docker.runs) == 1
+
+
+def test_docker_cancel_and_timeout(docked, pod):
+    job = in_docker(docked, "trap 'echo asked; exit 3' TERM; echo up; while :; do sleep 0.1; done")
+    says(docked, job, "up")
+    docked.do(f"/jobs/{job}/cancel", {"grace_s": 30})
+    assert docked.end_of(job)["state"] == "canceled"
+    assert docked.output(job) == b"up\nasked\n"
+    job = in_docker(docked, "trap '' TERM; echo up; while :; do sleep 0.1; done")
+    says(docked, job, "up")
+    docked.do(f"/jobs/{job}/cancel", {"grace_s": 0})
+    assert docked.end_of(job)["state"] == "canceled"
+    assert pod.names() == []
+
+
+def test_docker_after_the_death_of_cail_run(docked, docker, pod):
+    job = in_docker(docked, "echo up; while :; do sleep 0.1; done")
+    says(docked, job, "up")
+    docked.kill9()
+    os.kill(docked.supervisor(job), signal.SIGKILL)
+    assert len(pod.names()) == 1
+    docked.start(**docker.env)
+    assert docked.end_of(job)["state"] == "lost"
+    assert pod.names() == []
+
+
+def test_docker_whose_program_is_killed(docked, pod):
+    """The container runs on: it must not."""
+    job = in_docker(docked, "echo up; while :; do sleep 0.1; done")
+    says(docked, job, "up")
+    run = docked.supervisor(job)
+    program, = [p for p in processes_with("cail.token=") if
+                int(pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[1]) == run]
+    os.kill(program, signal.SIGKILL)
+    assert docked.end_of(job)["state"] == "failed"
+    assert pod.names() == []
+
+
+def test_the_real_docker_program_without_its_daemon(labs):
+    if not shutil.which("docker") or os.path.exists("/var/run/docker.sock"):
+        pytest.skip("no docker program, or it has its daemon")
+    lab = labs().start()
+    reply = lab.post("/jobs", {"command": ["true"], "container": {"image": IMAGE, "engine": "docker"}})
+    assert reply.status == 422 and "daemon does not run here" in reply.text, reply
+    lab.stop()
+    lab.start(DOCKER_HOST="unix:///nonexistent/docker.sock")
+    job = lab.command("true", container={"image": IMAGE, "engine": "docker"})
+    end = lab.end_of(job)
+    assert end["state"] == "failed" and "could not be started" in end["reason"], end
