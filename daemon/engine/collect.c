@@ -23,6 +23,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/commits.h"
 #include "engine/history.h"
 #include "engine/machine.h"
 #include "engine/profile.h"
@@ -77,6 +78,7 @@ void collected_free(struct collected *c)
     free(c->note);
     free(c->why);
     history_free(c->history);
+    commits_free(c->commits);
     free(c);
 }
 
@@ -401,6 +403,7 @@ static void read_identity(struct collection *x)
     }
     x->out->identity_len = text.len;
     x->out->identity = str_take(&text);
+    x->out->commits = commits_read(x->dir);
 }
 
 /* --- the whole --- */

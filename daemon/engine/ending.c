@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/commits.h"
 #include "engine/history.h"
 
 enum { VOID_STARTS_MAX = 4, VOID_WAIT_US = 300000 };
@@ -194,6 +195,7 @@ static void keep_collected(struct engine *e, const struct job *j, struct attempt
     }
     if (c->n_results)
         store_put_results(pump_batch(e), c->result, c->n_results);
+    commits_put(pump_batch(e), c->commits);
     if (c->history)
         history_put(pump_batch(e), c->history, c->result, clock_wall_us(), j->flags, j->recipe);
     if (c->n_artifacts)

@@ -16,6 +16,7 @@
  *   launch_side.c  and what one side of a comparison adds
  *   ending.c     an attempt's end becomes the job's next state
  *   collect.c    worker pool: results, artifacts and provenance of an ended attempt
+ *   commits.c    what is known of commits
  *   history.c    what makes results points of series
  *   marks.c      baselines, releases, annotations, triage of changes
  *   cards.c      GPUs: evidence before a start, telemetry, settling
@@ -342,6 +343,7 @@ struct collected {
     size_t n_artifacts;
     char *identity; /* the step's cache-key file, NULL = none */
     size_t identity_len;
+    struct commits *commits; /* what that step said of them, NULL = nothing */
     char *provenance;
     uint32_t flags;      /* JOB_FLAG_* to set */
     char *note;          /* what was wrong with the results, NULL = nothing */

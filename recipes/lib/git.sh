@@ -76,30 +76,37 @@ remote_has() {
     [[ -n $REMOTE_SHA ]]
 }
 
+# remote_trunk: set REF_TRUNK to the branch that REMOTE_SAID says HEAD stands for; empty for none.
+remote_trunk() {
+    REF_TRUNK=$(sed -n 's/^ref: \(refs[^\t]*\)\tHEAD$/\1/p' <<<"$REMOTE_SAID")
+}
+
 # remote_resolve URL REF: set REF_FROM (a ref or a full sha to fetch), REF_TO (where the mirror
 # keeps it), REF_SHA (what the remote says now; empty for an abbreviated sha), REF_NAME, and
 # REF_COMMIT (what names the commit once it is fetched).
 remote_resolve() {
-    local url=$1 ref=$2 head
+    local url=$1 ref=$2
     REF_SHA='' REF_NAME=$ref REF_COMMIT=''
     case $ref in
     '' | HEAD)
         remote_ask "$url" HEAD
         remote_has HEAD || die "$url has no HEAD: it is empty"
-        head=$(sed -n 's/^ref: \(refs[^\t]*\)\tHEAD$/\1/p' <<<"$REMOTE_SAID")
+        remote_trunk
         # A detached HEAD names no branch.
-        REF_FROM=${head:-HEAD} REF_TO=${head:-refs/cail/head} REF_SHA=$REMOTE_SHA
-        REF_NAME=${head#refs/heads/}
+        REF_FROM=${REF_TRUNK:-HEAD} REF_TO=${REF_TRUNK:-refs/cail/head} REF_SHA=$REMOTE_SHA
+        REF_NAME=${REF_TRUNK#refs/heads/}
         return
         ;;
     pull/*)
-        remote_ask "$url" "refs/$ref/head"
+        remote_ask "$url" HEAD "refs/$ref/head"
+        remote_trunk
         remote_has "refs/$ref/head" || die "$url has no refs/$ref/head"
         REF_FROM=refs/$ref/head REF_TO=refs/cail/$ref REF_SHA=$REMOTE_SHA
         return
         ;;
     esac
-    remote_ask "$url" "refs/heads/$ref" "refs/tags/$ref" "refs/tags/$ref^{}"
+    remote_ask "$url" HEAD "refs/heads/$ref" "refs/tags/$ref" "refs/tags/$ref^{}"
+    remote_trunk
     if remote_has "refs/heads/$ref"; then
         REF_FROM=refs/heads/$ref REF_TO=$REF_FROM REF_SHA=$REMOTE_SHA
     elif remote_has "refs/tags/$ref^{}" || remote_has "refs/tags/$ref"; then
@@ -230,7 +237,47 @@ source_fetch() {
     # The ref may have moved since it was asked for: what was fetched counts.
     SRC_SHA=$(git -C "$SRC_MIRROR" rev-parse -q --verify "${REF_COMMIT:-$REF_TO}^{commit}") ||
         die "$2 has neither a branch, a tag nor one commit '$3' on its default branch"
+    [[ -z $REF_TRUNK ]] || git -C "$SRC_MIRROR" symbolic-ref HEAD "$REF_TRUNK"
     SRC_REF=$REF_NAME
+}
+
+# trunk_length TIP: how many first parents the default branch has. Counted once, then from where it
+# was; for the holder of the mirror's lock.
+trunk_length() {
+    local file=$SRC_MIRROR/cail-trunk tip='' count='' more
+    ! [[ -f $file ]] || read -r tip count <"$file" || true
+    if [[ $tip =~ ^[0-9a-f]{40}$ && $count =~ ^[0-9]{1,9}$ ]] && mirror_has "$SRC_MIRROR" "$tip" &&
+        more=$(timeout 60 git -C "$SRC_MIRROR" rev-list --first-parent --count "$tip..$1") &&
+        [[ $(git -C "$SRC_MIRROR" rev-parse -q --verify "$1~$more") == "$tip" ]]; then
+        count=$((count + more))
+    else
+        count=$(timeout 120 git -C "$SRC_MIRROR" rev-list --first-parent --count "$1") || return 1
+    fi
+    printf '%s %s\n' "$1" "$count" >"$file.new"
+    mv -- "$file.new" "$file"
+    printf '%s' "$count"
+}
+
+# commit_place SHA: its place among the first parents of the default branch, from the root on; nothing
+# for a commit that is not one of them.
+commit_place() {
+    local trunk tip length behind
+    trunk=$(git -C "$SRC_MIRROR" symbolic-ref -q HEAD) || return 1
+    tip=$(git -C "$SRC_MIRROR" rev-parse -q --verify "$trunk^{commit}") || return 1
+    behind=$(timeout 60 git -C "$SRC_MIRROR" rev-list --first-parent --count "$1..$tip") || return 1
+    [[ $(git -C "$SRC_MIRROR" rev-parse -q --verify "$tip~$behind") == "$1" ]] || return 1
+    length=$(trunk_length "$tip") || return 1
+    printf '%s' $((length - behind))
+}
+
+# commit_tell SHA: what is known of a commit, for who lays results along commits: the line "sha TAB place
+# TAB time TAB author TAB subject" of $CAIL_ATTEMPT_DIR/commits. Not knowing is no failure.
+commit_tell() {
+    local place line
+    place=$(commit_place "$1" 2>/dev/null) || place=''
+    line=$(git -C "$SRC_MIRROR" log -1 --no-show-signature \
+        --format="%H%x09$place%x09%ct%x09%an%x09%s" "$1" 2>/dev/null) || return 0
+    printf '%s\n' "${line:0:2000}" >>"$CAIL_ATTEMPT_DIR/commits"
 }
 
 # source_of_worktree NAME: is the job's source a working tree, and NAME what its recipe builds?
@@ -292,6 +339,8 @@ source_get() {
     else
         source_fetch "$name" "$url" "$ref"
     fi
+    # A snapshot is nobody's commit.
+    [[ $SRC_REF == 'working tree '* ]] || commit_tell "$SRC_SHA"
     [[ $what == mirror ]] || worktree_get "$SRC_MIRROR" "$name" "$SRC_SHA" "${4-}"
     lock_drop
 }

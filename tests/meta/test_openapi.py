@@ -187,6 +187,7 @@ def test_schemas_are_json_schemas():
     ("RetryCause", "RETRY_CAUSES"), ("Better", "BETTERS"), ("MetricKind", "METRIC_KINDS"),
     ("ResultStatus", "RESULT_STATUSES"), ("ParamType", "PARAM_TYPES"),
     ("ComparisonState", "COMPARISON_STATES"), ("ComparisonKind", "COMPARISON_KINDS"),
+    ("BisectionState", "BISECTION_STATES"), ("BisectAnswer", "BISECT_ANSWERS"),
     ("Side", "SIDES"), ("MeasurementState", "MEASUREMENT_STATES"), ("Verdict", "VERDICTS"),
     ("CheckVerdict", "CHECK_VERDICTS"), ("CacheState", "CACHE_STATES"), ("PrState", "PR_STATES"), ("ErrorCode", "ERRORS")])
 def test_words(name, words):
