@@ -111,7 +111,8 @@ container_run() {
     shift
     "$CONTAINER" rm -f "$CONTAINER_NAME" >/dev/null 2>&1 || true
     "$CONTAINER" run --rm --init --name "$CONTAINER_NAME" --label "cail.job=${CAIL_JOB_ID:-0}" \
-        --label "cail.attempt=${CAIL_ATTEMPT:-0}" "$@" &
+        --label "cail.attempt=${CAIL_ATTEMPT:-0}" \
+        ${CAIL_ATTEMPT_TOKEN:+--label "cail.token=$CAIL_ATTEMPT_TOKEN"} "$@" &
     CONTAINER_PID=$!
     trap container_stop TERM INT
 }

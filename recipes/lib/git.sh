@@ -86,7 +86,7 @@ remote_trunk() {
 # REF_COMMIT (what names the commit once it is fetched).
 remote_resolve() {
     local url=$1 ref=$2
-    REF_SHA='' REF_NAME=$ref REF_COMMIT=''
+    REF_SHA='' REF_NAME=$ref REF_COMMIT='' REF_TRUNK=''
     case $ref in
     '' | HEAD)
         remote_ask "$url" HEAD

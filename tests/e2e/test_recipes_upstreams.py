@@ -607,6 +607,7 @@ signal.pause()
 @pytest.fixture
 def docker(job, fake):
     fake("docker", DOCKER)
+    fake("podman", 'echo "Error: not here" >&2; exit 125')
     write(job.home / "server.py", SERVER)
     write(job.home / "cuda", "13.1.0\n")
     write(job.home / "has-image", "")
@@ -632,9 +633,12 @@ def until(log, pattern, p):
     raise AssertionError(f"it ended with {p.wait()}: {text}")
 
 
+LEASED = {f"CAIL_PARAM_{name}_PORT": 0 for name in ("HTTP", "GRPC", "METRICS")}
+
+
 def triton(job, docker, ports, **extra):
     p = job.start(BY_NAME["triton-quickstart"], "serve.sh", PATH=docker.path, CAIL_JOB_ID=42,
-                  CAIL_PORTS=",".join(map(str, ports)), CAIL_PARAM_SCRAPE_S=1, **extra)
+                  CAIL_PORTS=",".join(map(str, ports)), CAIL_PARAM_SCRAPE_S=1, **LEASED, **extra)
     p.text = os.fdopen(p.stdout.fileno(), closefd=False)
     return p
 
@@ -685,7 +689,9 @@ def test_what_triton_lacks_is_said_plainly(job, docker, fake):
         s.bind(("127.0.0.1", 0))
         s.listen()
         refuses(serve(job, docker, CAIL_PARAM_HTTP_PORT=s.getsockname()[1]), "is in use")
-    refuses(serve(job, docker, CAIL_PARAM_MODELS="/nowhere", CAIL_PARAM_HTTP_PORT=free_ports(1)[0]), "no folder /nowhere")
+    refuses(serve(job, docker, **LEASED), "leased no port")
+    refuses(serve(job, docker, CAIL_PARAM_MODELS="/nowhere", CAIL_PORTS="{},{},{}".format(*free_ports(3)), **LEASED),
+            "no folder /nowhere")
     (job.home / "has-image").unlink()
     refuses(serve(job, docker), "is not on this machine")
     refuses(serve(job, docker, CAIL_PARAM_PULL="true"), "no route to registry")

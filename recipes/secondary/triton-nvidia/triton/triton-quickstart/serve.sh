@@ -4,12 +4,13 @@
 # shellcheck source=/dev/null
 . "$CAIL_LIB/container.sh"
 
-# port N WANTED USUAL: the parameter's, else the Nth leased one, else the usual one; refused when taken.
+# port N WANTED: the parameter's, or with 0 the Nth the job leased; refused when taken.
 port() {
     local -a leased
     local port=$2
     IFS=, read -ra leased <<<"${CAIL_PORTS-}"
-    ((port > 0)) || port=${leased[$1]:-$3}
+    ((port > 0)) || port=${leased[$1]:-0}
+    ((port > 0)) || refuse "the job leased no port for http_port, grpc_port or metrics_port = 0: --ports 3"
     ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null ||
         refuse "port $port is in use; choose another with -p http_port, grpc_port or metrics_port"
     printf '%s' "$port"
@@ -91,9 +92,9 @@ else
     say "no card was leased (--gpus 1 leases one): models run on the CPU"
 fi
 gpu_args
-http_port=$(port 0 "$(param http_port 0)" 8000)
-grpc_port=$(port 1 "$(param grpc_port 0)" 8001)
-metrics_port=$(port 2 "$(param metrics_port 0)" 8002)
+http_port=$(port 0 "$(param http_port 8000)")
+grpc_port=$(port 1 "$(param grpc_port 8001)")
+metrics_port=$(port 2 "$(param metrics_port 8002)")
 models=$(param models)
 models=${models:-$CAIL_RECIPE_DIR/models}
 [[ -d $models ]] || refuse "models: there is no folder $models"
