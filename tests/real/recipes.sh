@@ -43,6 +43,14 @@ CAIL_URL=http://127.0.0.1:$(<"$work/port")
 export CAIL_URL
 failed=0
 
+# said JOB: the logs of its steps, one after the other.
+said() {
+    local n
+    for n in 1 2 3; do
+        "$bin/cail" log "$1" --attempt "$n" 2>/dev/null || true
+    done
+}
+
 # expect STATE NAME ARG...: submit, wait, and tell what it left.
 expect() {
     local state=$1 name=$2 job got doc
@@ -57,9 +65,9 @@ expect() {
         "$bin/cail" log "$job" | tail -n 20
         failed=1
     elif [[ $state == failed ]]; then
-        "$bin/cail" log "$job" | grep -a '^refused:' | sed 's/^/    /' || true
+        said "$job" | grep -a '^refused:' | sed 's/^/    /' || true
     else
-        "$bin/cail" log "$job" | grep -aE '^(passed|failed|  (Passed|Unsupported|Expectedly)|[0-9]+ kernels|tokio:|iree:|llvm:|clang:)' |
+        said "$job" | grep -aE '^(passed|failed|  (Passed|Unsupported|Expectedly)|[0-9]+ kernels|built in .*, tokio|iree:|llvm:|clang:|programs )' |
             sed 's/^/    /' | head -n 8 || true
     fi
     last=$job
