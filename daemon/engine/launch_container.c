@@ -158,7 +158,6 @@ int launch_container(struct engine *e, struct launch *l, const struct job *j, co
         spec->argv = (const char *const *)l->engine_argv;
         spec->env = (const char *const *)l->engine_env;
         spec->cwd = j->attempt->dir;
-        spec->memory_mib = 0; /* it is the container's, not the engine's */
         spec->engine = l->engine;
         spec->container = l->container;
         spec->image = l->spec.container->image;

@@ -149,8 +149,10 @@ static void start(struct watch *w, int started_fd, struct attempt_record *record
         pid_t pid = child_start(&plan, &failure);
         w->job = pid > 0 ? pid : 0;
     }
-    if (w->job && w->spec->container)
+    if (w->job && w->spec->container) {
         w->asker = container_ask_image(w->spec);
+        account_init(&w->account, w->spec->token, w->begun_us);
+    }
     tell_started(started_fd, w->spec->id);
     if (failure.sys_errno) {
         const char *what = strcmp(failure.step, "enter") == 0 ? w->spec->cwd : w->spec->argv[0];
@@ -199,6 +201,26 @@ static void fill_end(struct attempt_record *r, const struct watch *w)
         tree_list(r->unkillable, sizeof r->unkillable);
 }
 
+/* A container's use: podman's are descendants of ours and counted already, docker's are not. */
+static void add_account(struct attempt_record *r, const struct watch *w)
+{
+    const struct account *a = &w->account;
+    if (!a->token)
+        return;
+    if (!attempt_engine_is_podman(w->spec->engine)) {
+        r->user_us += a->user_us > 0 ? a->user_us : 0;
+        r->system_us += a->system_us > 0 ? a->system_us : 0;
+    }
+    if (a->peak_bytes > r->max_rss_bytes)
+        r->max_rss_bytes = a->peak_bytes;
+    /* The kernel's own word goes with the cgroup: killed by nobody we know, at its limit, will do.
+     */
+    int64_t limit = w->spec->memory_mib << 20;
+    bool full = a->oom_killed || (limit && r->max_rss_bytes >= limit - limit / 16);
+    if (full && r->exit_code == 128 + SIGKILL && w->cause < 0)
+        r->cause = END_OUT_OF_MEMORY;
+}
+
 /* An engine that ended by itself has removed the container; else nobody knows. */
 static void end_container(const struct attempt_spec *s, const struct watch *w,
                           struct attempt_record *r)
@@ -222,13 +244,14 @@ static void run(const struct attempt_spec *s, int run_fd, int signal_fd, int sta
     struct watch w = {
         .spec = s, .cgroup = cgroup, .output = &output, .signal_fd = signal_fd, .cause = -1};
     struct counters counters;
-    cgroup_make(cgroup, s->memory_mib);
+    cgroup_make(cgroup, s->container ? 0 : s->memory_mib); /* the engine keeps its container's */
     counters_open(&counters, s->counters);
     start(&w, started_fd, &record);
     watch_run(&w);
     output_end(&output);
     fill_usage(&record, cgroup);
     fill_end(&record, &w);
+    add_account(&record, &w);
     end_container(s, &w, &record);
     counters_read(&counters, &record);
     cgroup_remove(cgroup);

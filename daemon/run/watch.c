@@ -151,6 +151,8 @@ static int64_t next_us(const struct watch *w, int64_t now)
     int64_t at = now + SLEEP_US;
     if (w->act_us)
         at = sooner(at, w->act_us);
+    if (w->account.token)
+        at = sooner(at, w->account.next_us);
     if (w->stage == WATCH_KILLED)
         at = sooner(at, now + RETRY_US);
     if (w->stage == WATCH_RUNNING && w->spec->wall_ms)
@@ -164,6 +166,8 @@ static int64_t next_us(const struct watch *w, int64_t now)
 static bool act(struct watch *w, int64_t now)
 {
     const struct attempt_spec *s = w->spec;
+    if (w->account.token && now >= w->account.next_us)
+        account_look(&w->account, now);
     switch (w->stage) {
     case WATCH_RUNNING:
         if (s->wall_ms && now >= w->begun_us + s->wall_ms * 1000)

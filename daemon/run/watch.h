@@ -8,6 +8,7 @@
 
 #include "attempt/run_file.h"
 #include "attempt/spec.h"
+#include "run/account.h"
 #include "run/cgroup.h"
 #include "run/output.h"
 
@@ -22,6 +23,7 @@ struct watch {
     const struct attempt_spec *spec;
     const struct cgroup *cgroup;
     struct output *output;
+    struct account account;
     int signal_fd; /* CHLD, TERM, INT, USR1 */
     pid_t job;     /* 0 once reaped */
     pid_t asker;   /* asks about the image of a container; it is not the job's. 0 = none */

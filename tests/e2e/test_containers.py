@@ -345,6 +345,14 @@ def test_docker_cancel_and_timeout(docked, pod):
     assert pod.names() == []
 
 
+def test_dockers_use_is_its_cgroups(docked):
+    """Of its last second nothing is known, so it waits for two."""
+    job = in_docker(docked, "n=0; while [ $n -lt 400000 ]; do n=$((n + 1)); done; sleep 2")
+    [attempt] = docked.end_of(job)["attempts"]
+    assert attempt["user_ms"] + attempt["system_ms"] > 300, attempt
+    assert attempt["max_rss_bytes"] > 0
+
+
 def test_docker_after_the_death_of_cail_run(docked, docker, pod):
     job = in_docker(docked, "echo up; while :; do sleep 0.1; done")
     says(docked, job, "up")
@@ -379,3 +387,10 @@ def test_the_real_docker_program_without_its_daemon(labs):
     job = lab.command("true", container={"image": IMAGE, "engine": "docker"})
     end = lab.end_of(job)
     assert end["state"] == "failed" and "could not be started" in end["reason"], end
+
+
+def test_more_memory_than_asked_for(lab):
+    job = inside(lab, "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done", needs={"memory_mib": 64})
+    end = lab.end_of(job)
+    assert (end["state"], end["exit_code"]) == ("failed", 137), end
+    assert end["attempts"][0]["cause"] == "out_of_memory", end
