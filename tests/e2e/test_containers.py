@@ -210,6 +210,23 @@ def test_ports_are_leased_and_on_loopback_alone(lab, pod):
     lab.end_of(job)
 
 
+def test_ports_stay_leased_over_a_restart(labs, tmp_path):
+    """Of the machine's own jobs, too: what has not yet begun to listen keeps its port."""
+    lab = labs("--set", "jobs.cpus=4").start()
+    go = tmp_path / "go"
+    text = f'echo "$CAIL_PORTS"; while [ ! -e {go} ]; do sleep 0.05; done'
+    first = lab.script(text, needs={"ports": 2})
+    says(lab, first, ",")
+    lab.kill9()
+    lab.start()
+    second = lab.script(text, needs={"ports": 2})
+    says(lab, second, ",")
+    go.touch()
+    taken = [p for job in (first, second) for p in (lab.end_of(job), lab.output(job).split()[0].split(b","))[1]]
+    assert len(set(taken)) == 4, taken
+    assert all(21000 <= int(p) < 22000 for p in taken)
+
+
 def test_network_is_none_unless_asked_for(lab):
     job = inside(lab, "ls /sys/class/net")
     lab.end_of(job)
@@ -258,11 +275,18 @@ def test_env_says_which_engine(labs, pod):
 
 
 def test_without_an_engine_it_is_refused(labs, tmp_path):
-    lab = labs().start(PATH=str(tmp_path))
-    if any(os.path.exists(f"{d}/{e}") for d in ("/usr/local/bin", "/usr/bin", "/bin") for e in ("docker", "podman")):
-        pytest.skip("an engine is where every system has it")
-    reply = lab.post("/jobs", {"command": ["true"], "container": {"image": IMAGE}})
-    assert reply.status == 422 and "apt install" in reply.text, reply
+    """In a mount namespace in which no engine can be executed."""
+    hide = "".join(f"mount --bind /dev/null {d}/{e} && " for d in ("/usr/local/bin", "/usr/bin")
+                   for e in ("docker", "podman") if os.path.exists(f"{d}/{e}"))
+    wrap = ["unshare", "--mount", "sh", "-c", hide + 'exec "$@"', "sh"]
+    if hide and subprocess.run([*wrap, "true"], capture_output=True).returncode:
+        pytest.skip("an engine is here, and no mount namespace can be made to hide it")
+    lab = labs().start(wrap=wrap if hide else ())
+    for engine in ("auto", "docker", "podman"):
+        reply = lab.post("/jobs", {"command": ["true"], "container": {"image": IMAGE, "engine": engine}})
+        assert reply.status == 422 and "apt install" in reply.text, reply
+        assert reply.json()["errors"][0]["pointer"] == "/container/engine"
+    assert lab.read("/jobs")["jobs"] == []
 
 
 # --- cards ---

@@ -72,6 +72,43 @@ static void test_round_trip(void **state)
     attempt_spec_done(&r);
 }
 
+static int container_round(const char *engine, const char *name, const char *image)
+{
+    struct attempt_spec s = full(), r;
+    CLEANUP(str_done) struct str b = STR_INIT;
+    s.engine = engine;
+    s.container = name;
+    s.image = image;
+    attempt_spec_encode(&s, &b);
+    int rc = attempt_spec_decode(b.p, b.len, &r, NULL);
+    if (rc)
+        return rc;
+    assert_string_equal(r.engine, engine);
+    assert_string_equal(r.container, name);
+    assert_string_equal(r.image, image);
+    attempt_spec_done(&r);
+    return 0;
+}
+
+static void test_container(void **state)
+{
+    (void)state;
+    const char *remove[ATTEMPT_REMOVE_ARGS];
+    assert_int_equal(container_round("/usr/bin/podman", "cail-1-0123abcd", "a/b:1"), 0);
+    assert_int_not_equal(container_round("podman", "cail-1-0123abcd", "a"), 0);
+    assert_int_not_equal(container_round("/usr/bin/podman", "--all", "-x"), 0);
+    assert_int_not_equal(container_round("/usr/bin/podman", "a b", "x"), 0);
+    assert_int_not_equal(container_round("/usr/bin/podman", "a", ""), 0);
+    attempt_container_remove("/usr/bin/podman", "c", remove);
+    assert_string_equal(remove[3], "--time");
+    assert_string_equal(remove[5], "c");
+    assert_null(remove[6]);
+    attempt_container_remove("/podman/docker", "c", remove);
+    assert_string_equal(remove[2], "--force");
+    assert_string_equal(remove[3], "c");
+    assert_null(remove[4]);
+}
+
 static void test_least(void **state)
 {
     (void)state;
@@ -210,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_container),
         cmocka_unit_test(test_least),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_torn_at_every_byte),
