@@ -228,6 +228,8 @@ void trial_row_measure(const struct trial_case *c, const struct trial_grid *g, i
         row->effect = row->lo = row->hi = row->p = NAN;
     } else if (without_values(&x, row)) {
         row->effect = row->lo = row->hi = row->p = NAN;
+        row->base = x.alone[SIDE_BASE];
+        row->head = x.alone[SIDE_HEAD];
     } else if (trial_sample_n(&x) == 0) {
         row->verdict = VERDICT_INCONCLUSIVE; /* both work, but never in one round */
         row->p = NAN;

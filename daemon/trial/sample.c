@@ -99,6 +99,20 @@ static double difference_of(const struct trial_sample *s, enum better better, do
     return on_line(s, better, head) - on_line(s, better, base);
 }
 
+/* A side that is measured without the other still has something to show. */
+static double median_alone(const struct trial_cell *cell, size_t n, enum side side)
+{
+    double *v = mem_array(n + 1, sizeof *v), m;
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (trial_obs_has_value(cell[i].of[side]))
+            v[found++] = cell[i].of[side]->value;
+    m = stats_median(v, found);
+    free(v);
+    return m;
+}
+
 void trial_sample_init(struct trial_sample *s, const struct trial_grid *g,
                        const struct trial_case *c, int32_t series, int32_t batch)
 {
@@ -114,6 +128,8 @@ void trial_sample_init(struct trial_sample *s, const struct trial_grid *g,
         if (i < TRIAL_SAMPLE_MAX)
             take(s, &cell[i], c->unpaired);
     }
+    for (int side = 0; side < SIDE_COUNT; side++)
+        s->alone[side] = median_alone(cell, n, (enum side)side);
     free(cell);
     choose_scale(s);
     if (c->unpaired)

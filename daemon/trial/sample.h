@@ -24,6 +24,7 @@ struct trial_sample {
     int32_t failed[SIDE_COUNT]; /* rounds that were tried and have none */
     int32_t absent[SIDE_COUNT]; /* rounds in which the other side alone has something */
     int32_t skipped[SIDE_COUNT];
+    double alone[SIDE_COUNT]; /* median of all its values, of a pair or not; NaN = none */
 };
 
 void trial_sample_init(struct trial_sample *s, const struct trial_grid *g,
