@@ -422,6 +422,8 @@ static void judge(struct comparison_view *v)
     };
     trial_judge(&v->c, &v->j);
     v->j.exit_code = trial_exit_code(&v->j, v->rq.fail_on);
+    if (v->rec.comparison->exit_code >= 0 && !v->rec.comparison->judged)
+        v->j.exit_code = v->rec.comparison->exit_code; /* it ended early: failed or canceled */
     if (!v->failed)
         return;
     v->j.verdict = VERDICT_FAILED;

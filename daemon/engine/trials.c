@@ -14,6 +14,7 @@
 #include "base/jw.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "trial/judge.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
 
@@ -469,8 +470,11 @@ static void forget_folders(struct engine *e, const struct comparison *c)
 {
     for (int i = 0; i < 2; i++) {
         int64_t id = i ? c->head_job : c->base_job;
+        const struct job *j = id ? engine_job(e, id) : NULL;
         if (!id || c->kind == COMPARISON_UNPAIRED)
             continue;
+        if (j && !job_state_is_terminal(j->state))
+            continue; /* the other side failed meanwhile; its folder goes when it ends */
         CLEANUP(mem_freep) char *dir = job_dir(e, id);
         pump_remove(e, dir);
     }
@@ -533,8 +537,7 @@ static void measuring_finished(struct engine *e, struct trial *t, const struct j
     else
         snprintf(text, sizeof text, "its measuring job %lld %s%s%.100s", (long long)j->id,
                  job_state_words[j->state], j->reason ? ": " : "", j->reason ? j->reason : "");
-    if (j->state != JOB_CANCELED)
-        t->c->exit_code = 3;
+    t->c->exit_code = j->state == JOB_CANCELED ? TRIAL_EXIT_CANCELED : 3;
     trial_finish(e, t, j->state == JOB_CANCELED ? COMPARISON_CANCELED : COMPARISON_FAILED, text);
 }
 

@@ -116,6 +116,7 @@ void trial_judgement_done(struct trial_judgement *j);
  * A regression whose floor is unknown does not fail, nor does a row that is only shown. */
 #define TRIAL_FAIL_ON_DEFAULT                                                                      \
     (1u << VERDICT_REGRESSION | 1u << VERDICT_FAILED | 1u << VERDICT_MISSING)
+enum { TRIAL_EXIT_CANCELED = 66 }; /* it never came to a verdict */
 int32_t trial_exit_code(const struct trial_judgement *j, uint32_t fail_on);
 
 /* 95th percentile of |effects| (ln) as a fraction; NaN under 20 of them. */

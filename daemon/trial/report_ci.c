@@ -166,6 +166,8 @@ static const char *conclusion(const struct trial_judgement *j)
 {
     if (j->exit_code == 1 || j->exit_code == 3)
         return "failure";
+    if (j->exit_code == TRIAL_EXIT_CANCELED)
+        return "cancelled"; /* GitHub's spelling */
     if (j->verdict == VERDICT_IMPROVEMENT || j->verdict == VERDICT_CHANGED_SMALL ||
         j->verdict == VERDICT_SAME)
         return "success";

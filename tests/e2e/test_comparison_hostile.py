@@ -1,6 +1,11 @@
 """Comparisons from people who mean no good, or whose script has a bug: what is refused names its place,
 nothing is half-done, and the daemon lives."""
+import json
+
 import pytest
+
+from lab import until
+from test_comparisons import REF, recipe
 
 SAME = {"rounds": 6, "confirm": False}
 
@@ -85,3 +90,50 @@ def test_very_many_figures(lab):
     assert doc["state"] == "finished" and doc["verdict"] == "inconclusive"
     assert sum(r["metric"] == "t" for r in doc["rows"]) == 4000
     assert len(lab.get(f"/comparisons/{doc['id']}/report?format=github").body) <= 65535
+
+
+def judging(events):
+    events.events_until(lambda e: e.name == "comparison" and json.loads(e.data)["state"] == "judging")
+
+
+def test_a_canceled_comparison_is_no_success(lab):
+    """Wherever it is caught; a pipeline that looks at exit_code alone must not go on."""
+    with lab.sse("/events") as events:
+        doc = lab.do("/comparisons", {"base": figures(1500, 1.0), "head": figures(1500, 1.0), **SAME})
+        judging(events)
+        assert lab.post(f"/comparisons/{doc['id']}/cancel", {}).status == 200
+    end = lab.read(f"/comparisons/{doc['id']}?wait=60")
+    assert (end["state"], end["exit_code"]) == ("canceled", 66)
+    assert lab.read("/comparisons")["comparisons"][0]["exit_code"] == 66
+    assert json.loads(lab.get(f"/comparisons/{doc['id']}/report?format=github").body)["conclusion"] == "cancelled"
+    assert lab.job(doc["jobs"]["measure"])["state"] == "canceled"
+
+
+@pytest.mark.parametrize("end", ["kill9", "stop"])
+def test_an_end_while_it_is_judged(lab, end):
+    with lab.sse("/events") as events:
+        doc = lab.do("/comparisons", {"base": figures(1500, 1.0), "head": figures(1500, 1.0), **SAME})
+        judging(events)
+    getattr(lab, end)().start()
+    done = lab.read(f"/comparisons/{doc['id']}?wait=60")
+    assert done["state"] == "finished" and len(done["measurements"]) == 14
+    assert lab.job(doc["jobs"]["measure"])["state"] == "succeeded"
+
+
+def test_a_side_that_fails_leaves_the_other_its_folder(lab):
+    """It builds on, for the cache; what its steps hand on is not pulled away."""
+    go = lab.work / "go"
+    recipe(lab, "built", {
+        "fetch": ("echo \"sha $CAIL_PARAM_REF\" > $CAIL_ATTEMPT_DIR/cache-key; echo x > $CAIL_JOB_DIR/kept\n",
+                  {"keys_cache": True}),
+        "build": (f"[ $CAIL_PARAM_REF != broken ]; touch {lab.work}/began\n"
+                  f"until [ -e {go} ]; do sleep 0.01; done\ncat $CAIL_JOB_DIR/kept\n", {"cached": True}),
+        "measure": ("true\n", {}),
+    }, params=REF)
+    doc = lab.do("/comparisons", {"recipe": "built", "base": {"ref": "v1"}, "head": {"ref": "broken"}, **SAME})
+    until((lab.work / "began").exists, "a build")
+    end = lab.read(f"/comparisons/{doc['id']}?wait=60")
+    assert (end["state"], end["exit_code"]) == ("failed", 3)
+    until(lambda: lab.job(doc["jobs"]["base"])["state"] == "running", "its build")
+    go.touch()
+    assert lab.end_of(doc["jobs"]["base"])["state"] == "succeeded"
