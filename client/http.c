@@ -254,6 +254,12 @@ static bool worth_repeating(const struct cail *c, int rc, CURLcode code, int tri
 
 int cail_submit(struct cail *c, const json_t *body, const char *key, struct cail_reply *ret)
 {
+    return cail_post_once(c, "/jobs", body, key, ret);
+}
+
+int cail_post_once(struct cail *c, const char *path, const json_t *body, const char *key,
+                   struct cail_reply *ret)
+{
     static const int pause_ms[] = {200, 1500};
     struct cail_buf header = CAIL_BUF_INIT;
     char made[33];
@@ -272,7 +278,7 @@ int cail_submit(struct cail *c, const json_t *body, const char *key, struct cail
     for (int tries = 0; rc == CAIL_OK; tries++) {
         CURLcode code;
         *ret = (struct cail_reply){0};
-        rc = call(c, "POST", "/jobs", body, header.p, ret, &code);
+        rc = call(c, "POST", path, body, header.p, ret, &code);
         if (rc == CAIL_OK || tries == 2 || !worth_repeating(c, rc, code, tries))
             break;
         nanosleep(&(struct timespec){pause_ms[tries] / 1000, pause_ms[tries] % 1000 * 1000000L},

@@ -200,9 +200,10 @@ static int make(struct cli *cli)
     int code = compare_request(cli, &body);
     if (code != 0 || body == NULL)
         return code;
-    code = cli_call(cli, "POST", cail_path("/comparisons"), body, &r);
-    if (code != 0)
-        return code;
+    int rc = cail_post_once(cli->c, "/comparisons", body, NULL, &r);
+    json_decref(body);
+    if (rc != CAIL_OK)
+        return cli_failed(cli);
     int64_t id = js_int(r.json, "id", 0);
     bool detach = args_flag(&cli->args, "detach");
     if (detach && cli->json) {

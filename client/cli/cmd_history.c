@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "fmt.h"
 #include "query.h"
 #include "table.h"
@@ -103,6 +104,7 @@ static void change_words(const json_t *c, struct cail_buf *b)
     place(json_object_get(c, "before"), b);
     cail_buf_adds(b, " and ");
     place(json_object_get(c, "after"), b);
+    change_check_words(c, b);
     if (strcmp(js_text(c, "state"), "open") != 0)
         cail_buf_addf(b, " [%s]", js_text(c, "state"));
     if (!js_null(c, "note"))
@@ -275,6 +277,11 @@ int cmd_history(struct cli *cli)
     const char *say = args_value(&cli->args, "say");
     if (say != NULL)
         return history_say(cli, say);
+    const char *commits = args_value(&cli->args, "commits");
+    if (commits != NULL)
+        return change_commits(cli, commits);
+    if (cli->args.n_words == 2 && strcmp(cli->args.word[0], "confirm") == 0)
+        return change_confirm(cli, cli->args.word[1]);
     if (cli->args.n_words > 2)
         return cli_usage(cli, "one benchmark and one metric");
     return cli->args.n_words > 0 ? history_series(cli) : history_changes(cli);

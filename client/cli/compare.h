@@ -47,6 +47,8 @@ int compare_here(const struct compare_place *p, json_t **ret_base, json_t **ret_
 
 /* *ret is the body of POST /comparisons, or NULL with 0 when there is nothing to compare. */
 int compare_request(struct cli *cli, json_t **ret);
+/* Its members that are plain options: rounds, alpha, min_effect ... 0 or EXIT_USAGE. */
+int compare_options(struct cli *cli, json_t *body);
 
 /* --- afterwards --- */
 

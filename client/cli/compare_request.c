@@ -117,7 +117,7 @@ static int set_lists(struct cli *cli, json_t *body)
     return 0;
 }
 
-static int set_options(struct cli *cli, json_t *body)
+int compare_options(struct cli *cli, json_t *body)
 {
     const char *looks = args_flag(&cli->args, "looks") ? "looks" : "add-rounds";
     int code = set_integer(cli, body, "rounds", "rounds", 1);
@@ -282,7 +282,7 @@ int compare_request(struct cli *cli, json_t **ret)
         json_object_set_new(body, "params", params);
     }
     if (code == 0)
-        code = set_options(cli, body);
+        code = compare_options(cli, body);
     if (code == 0)
         code = set_side_objects(cli, body);
     if (code == 0)

@@ -80,6 +80,37 @@ const char help_compare[] =
     "names it), 3 failed or missing, 4 not comparable; 66 canceled, 130 left running.\n"
     "The guide is docs/COMPARING.md.";
 
+const struct opt opts_bisect[] = {
+    {"recipe", 'r', "RECIPE", "what measures each commit", COMPLETE_RECIPE},
+    {"param", 'p', "NAME=VALUE", "a parameter of the recipe", COMPLETE_NONE},
+    {"metric", 0, "GLOB", "only this metric decides", COMPLETE_NONE},
+    {"benchmark", 'b', "GLOB", "only this benchmark decides", COMPLETE_NONE},
+    {"path", 0, "PATH", "only commits that touch it", COMPLETE_FILE},
+    {"rounds", 0, "N", "pairs of processes of a comparison (default 10, at least 6)",
+     COMPLETE_NONE},
+    {"alpha", 0, "P", "how often a difference may be claimed where there is none (default 0.05)",
+     COMPLETE_NONE},
+    {"min-effect", 0, "PCT", "what counts: 2 is 2 %; or time=2,count=0.1 by kind", COMPLETE_NONE},
+    {"no-confirm", 0, NULL, "do not measure a regression again in a fresh batch", COMPLETE_NONE},
+    {"pr", 0, "PR", "the upstream pull request it belongs to", COMPLETE_NONE},
+    {"limit", 0, "N", "ls: so many (default 25)", COMPLETE_NONE},
+    {"detach", 'd', NULL, "do not wait: print the id", COMPLETE_NONE},
+    {0},
+};
+
+const char help_bisect[] =
+    "  GOOD BAD       commits, tags or branches of the recipe's upstream; GOOD comes before BAD\n"
+    "  show ID | follow ID | cancel ID | ls\n"
+    "\n"
+    "  cail bisect v21 main --recipe mlir-opt-bench --metric wall_time\n"
+    "  cail bisect 1a2b3c4 5d6e7f8 -r mlir-opt-bench -b canonicalize --path mlir/lib/Transforms\n"
+    "\n"
+    "Compares the two ends, then the last good commit with the middle, and last the one that is\n"
+    "found with its own neighbour. What stays inconclusive with twice the rounds ends it with a\n"
+    "range; what cannot be built is passed by. Commits are first parents, from the clone we stand\n"
+    "in or the lab's mirror. Exits with 0 found, 1 a range or nothing, 3 failed, 66 canceled,\n"
+    "130 left running.";
+
 const struct opt opts_comparisons[] = {
     {"pr", 0, "PR", "only of this pull request", COMPLETE_NONE},
     {"recipe", 'r', "RECIPE", "only of this recipe", COMPLETE_RECIPE},

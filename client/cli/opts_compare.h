@@ -5,6 +5,7 @@
 #include "args.h"
 
 extern const struct opt opts_compare[], opts_compare_needs[], opts_comparisons[];
-extern const char help_compare[];
+extern const struct opt opts_bisect[];
+extern const char help_compare[], help_bisect[];
 
 #endif

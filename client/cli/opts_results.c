@@ -38,6 +38,9 @@ const struct opt opts_history[] = {
     {"otava", 0, NULL, "cut as Apache Otava does", COMPLETE_NONE},
     {"state", 's', "STATE", "without a BENCHMARK: changes that are open, ignored ... or all",
      COMPLETE_NONE},
+    {"commits", 0, "CHANGE", "the commits between its two points: author and subject",
+     COMPLETE_NONE},
+    {"path", 0, "PATH", "with --commits: only those that touch it", COMPLETE_FILE},
     {"say", 0, "STATE", "of the change named: acknowledged, ignored, fixed or open", COMPLETE_NONE},
     {"note", 0, "TEXT", "with --say: why", COMPLETE_NONE},
     {"link", 0, "URL", "with --say: where it is discussed", COMPLETE_NONE},
@@ -47,7 +50,9 @@ const struct opt opts_history[] = {
 const char help_history[] =
     "  (nothing)             the changes of all series that nobody has ignored or fixed\n"
     "  BENCHMARK [METRIC]    its series: every commit, segments, changes; * and ? are understood\n"
-    "  --say ignored CHANGE  what a change is; CHANGE as the lists print it\n"
+    "  --commits CHANGE      what lies between its two points; CHANGE as the lists print it\n"
+    "  confirm CHANGE        measure its two ends in turns: queues a comparison, prints its id\n"
+    "  --say ignored CHANGE  what a change is\n"
     "A change lies between two commits that were measured, not at one of them. A tentative one "
     "has\n"
     "too few points behind it to be sure.";

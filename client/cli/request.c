@@ -6,6 +6,7 @@
 
 #include "container.h"
 #include "fmt.h"
+#include "range.h"
 #include "script.h"
 #include "term.h"
 #include "verbs.h"
@@ -271,10 +272,13 @@ static int set_matrix(struct cli *cli, json_t *body)
         if (!ok)
             return bad_value(cli, "matrix", word, "UTF-8 text");
     }
+    int range = range_axis(cli, body);
+    if (range != 0)
+        return range;
     json_t *matrix = json_object_get(body, "matrix");
     if (matrix == NULL)
         return parallel != NULL || fail_fast
-                   ? cli_usage(cli, "--max-parallel and --fail-fast belong to a --matrix")
+                   ? cli_usage(cli, "--max-parallel and --fail-fast belong to a --matrix or --range")
                    : 0;
     int64_t n;
     if (parallel != NULL && !fmt_read_int(parallel, 1, 1000, &n))

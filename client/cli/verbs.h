@@ -66,6 +66,9 @@ int cmd_gpu(struct cli *cli);
 /* cmd_compare.c */
 int cmd_compare(struct cli *cli);
 int cmd_comparisons(struct cli *cli);
+/* cmd_bisect.c, cmd_noise.c */
+int cmd_bisect(struct cli *cli);
+int cmd_noise(struct cli *cli);
 /* cmd_results.c */
 int cmd_results(struct cli *cli);
 /* cmd_history.c */

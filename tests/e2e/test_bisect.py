@@ -1,9 +1,13 @@
 """Bisections on a real daemon: a toy recipe whose figure depends on the commit, so that every answer is
 known beforehand."""
+import json
+
 import pytest
 
 from lab import until
 from test_comparisons import REF, recipe
+from test_compare_client import real  # noqa: F401
+from test_recipes_scripts import get, git, job, upstream  # noqa: F401
 
 
 def shas(n):
@@ -124,3 +128,104 @@ def test_what_is_refused(lab, change, pointer):
 def test_one_that_is_not_there(lab):
     assert lab.get("/bisections/7").status == 404
     assert lab.post("/bisections/7/cancel", {}).status == 404
+
+
+# --- with a real repository: places of commits, ranges, the client ---
+
+def line_of(source, values):
+    """A commit for each value; their shas. Every second one also touches side.txt."""
+    made = []
+    for i, v in enumerate(values):
+        if i % 2:
+            (source.work / "side.txt").write_text(f"{i}\n")
+        made.append(source.commit("a.txt", f"{v}\n# {i}\n"))
+    source.push()
+    return made
+
+
+def points_of(d):
+    """The points that the daemon has of the toy figure, in its order."""
+    return d.get("/results?benchmark=gemm&metric=time").json()["series"][0]
+
+
+@pytest.fixture
+def toy_line(real):
+    d, cail, source, tree = real
+    folder = source.work.parent / "recipes" / "tools" / "up" / "bench"
+    (folder / "measure.sh").write_text('metric gemm time "$(head -n 1 "$CAIL_BUILD_DIR/a.txt")" ms lower time\n')
+    return d, cail, source, tree, line_of(source, [10] * 6 + [20] * 6)
+
+
+def test_the_fetching_step_tells_of_its_commit(job, upstream):
+    hostile = "x\x1b]0;pwned\x07 $(touch pwned) \u202e\t'\" -- \\"
+    second = upstream.commit("a.txt", "two\n")
+    git(upstream.work, "commit", "-q", "--amend", "-m", hostile)
+    second = git(upstream.work, "rev-parse", "HEAD")
+    git(upstream.work, "checkout", "-q", "-b", "side", "HEAD~1")
+    side = upstream.commit("b.txt", "b\n")
+    git(upstream.work, "checkout", "-q", upstream.branch)
+    git(upstream.work, "merge", "-q", "--no-ff", "-m", "joined", "side")
+    merge = git(upstream.work, "rev-parse", "HEAD")
+    upstream.push(upstream.branch, "side")
+
+    def told(ref):
+        (job.attempt / "commits").unlink(missing_ok=True)
+        code, log = get(job, upstream, ref)
+        assert code == 0, log
+        return (job.attempt / "commits").read_text().rstrip("\n").split("\t", 4)
+
+    assert told("") == [merge, "3", "1767323045", "T", "joined"]
+    assert told(second)[:4] == [second, "2", "1767323045", "T"]
+    assert told(second)[4].startswith("x\x1b]0;pwned")
+    assert told(side)[:2] == [side, ""], "not on the line of first parents"
+    assert told("HEAD")[1] == "3"
+    later = upstream.commit("a.txt", "three\n")
+    upstream.push()
+    assert told("")[:2] == [later, "4"] and told(merge)[1] == "3"
+
+
+def test_a_range_is_a_trend_of_places_authors_and_subjects(toy_line):
+    d, cail, source, tree, shas = toy_line
+    done = cail.run("run", "bench", "--range", f"{shas[0]}..{source.branch}", "--steps", "5", cwd=tree.parent)
+    assert done.returncode == 65 and b"stand in a clone" in done.stderr
+    git(tree, "fetch", "-q")
+    done = cail.run("run", "bench", "--range", f"{shas[0]}..{source.branch}", "--steps", "5", cwd=tree)
+    assert done.returncode == 0, done
+    series = points_of(d)
+    assert series["ordered_by"] == "position"
+    assert [p["commit"] for p in series["points"]] == [shas[0], shas[3], shas[6], shas[8], shas[11]]
+    places = [p["position"] for p in series["points"]]
+    assert places == sorted(places) and places[0] == 3
+    assert series["points"][0]["author"] == "T" and series["points"][0]["subject"] == "commit 3"
+    assert series["points"][0]["committed_at"] == "2026-01-02T03:04:05.000Z"
+    for args, say in ((["--range", "x"], "FROM..TO"), (["--steps", "3"], "belongs to a --range"),
+                      (["--range", f"{shas[3]}..{shas[0]}"], "does not come before"),
+                      (["--range", f"nothing..{shas[0]}"], "nothing is no commit")):
+        done = cail.run("run", "bench", *args, cwd=tree)
+        assert done.returncode in (64, 65) and say in done.stderr.decode(), done
+
+
+def test_the_client_bisects_between_two_commits(toy_line):
+    d, cail, source, tree, shas = toy_line
+    git(tree, "fetch", "-q")
+    done = cail.run("bisect", shas[0], source.branch, "-r", "bench", "--rounds", "6", "--no-confirm", "-b", "gemm",
+                    "--metric", "time", cwd=tree)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == 0, done
+    assert f"first bad commit: {shas[6]} +100.0 %" in out and "T: commit 9" in out
+    assert "bisection 1: 11 commits" in err and f"1. {shas[0][:12]} against {shas[11][:12]}: regression" in err
+    assert b"finished" in cail.run("bisect", "ls").stdout
+    # The mirror has them now; a path leaves out what does not touch it.
+    done = cail.run("bisect", shas[0], shas[11], "-r", "bench", "--path", "side.txt", "--detach")
+    assert (done.returncode, done.stdout) == (0, b"2\n"), done
+    doc = d.get("/bisections/2").json()
+    assert doc["commits"] == 7 and doc["asking"] == shas[11]
+    assert cail.run("bisect", "cancel", "2").returncode == 0
+    assert cail.run("bisect", "follow", "2").returncode == 66
+    shown = cail.run("bisect", "show", "1")
+    assert shown.returncode == 0 and b"T: commit 9" in shown.stdout
+    assert json.loads(cail.run("bisect", "show", "1", "--json").stdout)["culprit"]["subject"] == "commit 9"
+    for args, say in (([shas[0]], "GOOD and BAD"), ([shas[0], shas[1]], "--recipe"), (["show"], "which one"),
+                      ([shas[3], shas[1], "-r", "bench"], "does not come before")):
+        done = cail.run("bisect", *args)
+        assert done.returncode in (64, 65) and say in done.stderr.decode(), done

@@ -95,6 +95,9 @@ char *cail_encode(const char *text);
 /* POST /jobs with an Idempotency-Key (NULL = a random one): repeated up to twice when the
  * connection broke or the daemon does not know whether it was stored, so a job is queued once. */
 int cail_submit(struct cail *c, const json_t *body, const char *key, struct cail_reply *ret);
+/* The same for another route that honours the key: "/comparisons". */
+int cail_post_once(struct cail *c, const char *path, const json_t *body, const char *key,
+                   struct cail_reply *ret);
 
 /* GET path as a stream of bytes from byte `from` on. sink returns 0 to go on. */
 typedef int cail_sink(void *ctx, const char *data, size_t len);
