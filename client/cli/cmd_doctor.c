@@ -156,6 +156,17 @@ static void check_tools(struct doctor *d, const json_t *env)
     free(names);
 }
 
+static void check_containers(struct doctor *d, const json_t *c)
+{
+    if (c == NULL) /* a daemon of before they were run */
+        return;
+    if (js_null(c, "engine"))
+        report(d, NOTE, "containers", "only jobs with an --image want it", "%s",
+               js_text(c, "reason"));
+    else
+        report(d, FINE, "containers", NULL, "%s runs them", js_text(c, "engine"));
+}
+
 static void check_env(struct doctor *d)
 {
     struct cail_reply r;
@@ -172,6 +183,7 @@ static void check_env(struct doctor *d)
            "%s free at %s", fmt_bytes(js_int(r.json, "free_disk_bytes", 0), size),
            js_text(r.json, "build_root"));
     check_tools(d, r.json);
+    check_containers(d, json_object_get(r.json, "containers"));
     cail_reply_done(&r);
 }
 

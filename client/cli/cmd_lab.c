@@ -58,6 +58,17 @@ static void print_missing(const json_t *recipes)
     }
 }
 
+static void print_containers(const json_t *c)
+{
+    char *engine = clean_member(c, "engine"), *why = clean_member(c, "reason");
+    if (engine[0] != '\0')
+        out("containers by %s\n\n", engine);
+    else
+        out("%s%s\n", why, why[0] != '\0' ? "\n" : "");
+    free(engine);
+    free(why);
+}
+
 int cmd_env(struct cli *cli)
 {
     static const struct column columns[] = {
@@ -75,9 +86,10 @@ int cmd_env(struct cli *cli)
         return code;
     char *host = clean_member(r.json, "host"), *os = clean_member(r.json, "os");
     char *kernel = clean_member(r.json, "kernel"), *root = clean_member(r.json, "build_root");
-    out("%s: %s, kernel %s\n%" PRId64 " cpus, %s memory, %s free at %s\n\n", host, os, kernel,
+    out("%s: %s, kernel %s\n%" PRId64 " cpus, %s memory, %s free at %s\n", host, os, kernel,
         js_int(r.json, "cpus", 0), fmt_bytes(js_int(r.json, "memory_mib", 0) << 20, memory),
         fmt_bytes(js_int(r.json, "free_disk_bytes", 0), disk), root);
+    print_containers(json_object_get(r.json, "containers"));
     free(host);
     free(os);
     free(kernel);

@@ -169,8 +169,9 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
 
 static int seal(struct engine *e, struct job_request *rq, struct cail_err *err)
 {
-    if (rq->has_container && containers_check(e, rq, err))
-        return err->code;
+    int unfit = rq->has_container ? containers_check(e, rq, err) : 0;
+    if (unfit)
+        return unfit;
     if (rq->job->recipe)
         return seal_recipe(e, rq, err);
     if (rq->profile && profile_check(rq->profile, NULL, err))

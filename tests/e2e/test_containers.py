@@ -272,6 +272,8 @@ def test_env_says_which_engine(labs, pod):
     containers = lab.read("/env")["containers"]
     assert containers["podman"].endswith("/podman"), containers
     assert containers["engine"] in ("podman", "docker")
+    assert f"containers by {containers['engine']}\n" in lab.client().ok("env")
+    assert f"{containers['engine']} runs them" in lab.client().run("doctor").stdout.decode()
 
 
 def test_without_an_engine_it_is_refused(labs, tmp_path):

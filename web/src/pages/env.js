@@ -15,7 +15,7 @@ export function Env() {
       const packages = [...new Set(d.recipes.flatMap((r) => r.missing.map((m) => m.package)).filter(Boolean))];
       return html`
       <${Facts} of=${[["host", d.host], ["system", d.os], ["kernel", d.kernel], ["cpus", d.cpus], ["memory", fmt.mib(d.memory_mib)], ["driver", d.driver],
-        ["docker", d.docker && (d.docker.usable ? d.docker.version : d.docker.reason)], ["builds", d.build_root && html`<code>${d.build_root}</code>`],
+        ["docker", d.docker && (d.docker.usable ? d.docker.version : d.docker.reason)], ["containers by", d.containers && (d.containers.engine ?? d.containers.reason)], ["builds", d.build_root && html`<code>${d.build_root}</code>`],
         ["free there", d.free_disk_bytes && fmt.bytes(d.free_disk_bytes)]]} />
       <${Section} id="ready" title="Recipes" note=${`${d.recipes.filter((r) => r.ready).length} of ${d.recipes.length} are ready`}>
         <div class="wide" tabIndex="0" role="region" aria-label="recipes"><table><thead><tr><th>recipe</th><th>state</th><th>what it lacks</th></tr></thead><tbody>
