@@ -146,6 +146,10 @@ static int read_topic(const struct http_request *rq, struct topic_body *b, struc
         rc = err_set_at(err, E_BAD_FIELD, "/upstream", "a topic names its upstream");
     if (rc == 0 && (!b->name || !*b->name))
         rc = err_set_at(err, E_BAD_FIELD, "/name", "a topic has a name");
+    if (rc == 0 && b->branch && !*b->branch)
+        rc = err_set_at(err, E_BAD_FIELD, "/branch", "a topic has a branch");
+    if (rc == 0 && b->worktree && !*b->worktree)
+        rc = err_set_at(err, E_BAD_FIELD, "/worktree", "a topic has a worktree");
     return rc;
 }
 

@@ -361,7 +361,8 @@ def test_what_the_daemon_takes(llvm):
     good = {"upstream": "llvm", "name": "a", "branch": "topic/a", "worktree": "/x"}
     assert d.post("/topics", good).status == 201
     assert d.post("/topics", {"upstream": "mlir", "name": "a", "behind": 3}).json()["behind"] == 3
-    for change, pointer in [({"name": "../x"}, "/name"), ({"worktree": "x"}, "/worktree"),
+    for change, pointer in [({"branch": None}, "/branch"), ({"branch": ""}, "/branch"), ({"worktree": None}, "/worktree"),
+                            ({"name": "../x"}, "/name"), ({"worktree": "x"}, "/worktree"),
                             ({"fork": "ext::sh"}, "/fork"), ({"pr": "nccl#1"}, "/pr"), ({"ahead": -1}, "/ahead"),
                             ({"head_sha": "HEAD"}, "/head_sha"), ({"closed": 1}, "/closed")]:
         reply = d.post("/topics", {**good, **change})
