@@ -52,9 +52,10 @@ static int add_hosts(struct config *c, const char *value)
     return 0;
 }
 
-enum key_type { KEY_PATH, KEY_NUMBER, KEY_LISTEN, KEY_HOSTS };
+enum key_type { KEY_PATH, KEY_NUMBER, KEY_SWITCH, KEY_LISTEN, KEY_HOSTS };
 #define PATH(field)          KEY_PATH, offsetof(struct config, field), sizeof((struct config *)0)->field, 0
 #define NUMBER(field, least) KEY_NUMBER, offsetof(struct config, field), 0, least
+#define SWITCH(field)        KEY_SWITCH, offsetof(struct config, field), 0, 0 /* int64_t: 0, 1 */
 static const struct key {
     const char *section, *name;
     enum key_type type;
@@ -79,6 +80,7 @@ static const struct key {
     {"keep", "attempt_days", NUMBER(keep_days, 0)},
     {"keep", "attempt_gib", NUMBER(keep_gib, 0)},
     {"keep", "results_days", NUMBER(results_days, 0)},
+    {"history", "confirm", SWITCH(confirm)},
 };
 
 /* "~/x" and relative paths become absolute; cail-d runs in "/". */
@@ -109,6 +111,13 @@ static int set_number(int64_t *out, const char *value, int64_t least)
     return 0;
 }
 
+static int set_switch(int64_t *out, const char *value)
+{
+    bool on = strcmp(value, "on") == 0;
+    *out = on;
+    return on || strcmp(value, "off") == 0 ? 0 : -1;
+}
+
 static int set_key(struct config *c, const struct key *k, const char *value)
 {
     char *field = (char *)c + k->offset;
@@ -117,6 +126,8 @@ static int set_key(struct config *c, const struct key *k, const char *value)
         return set_path(field, k->size, value);
     case KEY_NUMBER:
         return set_number((int64_t *)(void *)field, value, k->least);
+    case KEY_SWITCH:
+        return set_switch((int64_t *)(void *)field, value);
     case KEY_LISTEN:
         return set_listen(c, value);
     case KEY_HOSTS:

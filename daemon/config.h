@@ -16,6 +16,7 @@ struct config {
     char helper[4096], probe[4096], nvml[4096];
     char *allowed_hosts[CONFIG_HOSTS_MAX + 1];
     size_t n_hosts;
+    int64_t confirm; /* history.confirm: 0 or 1 */
     int64_t cpus, memory_mib, jobs_max, cache_gib, keep_days, keep_gib, results_days, log_cap_mib;
     struct engine_upstream upstream[CONFIG_UPSTREAMS_MAX];
     size_t n_upstreams;

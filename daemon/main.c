@@ -44,6 +44,14 @@ static void durable(void *arg, uint64_t batch)
     struct daemon *d = arg;
     if (d->server)
         http_server_durable(d->server, batch);
+    api_durable(&d->api, batch);
+}
+
+static void measured(void *arg, uid_t uid, const int64_t *series, size_t n)
+{
+    struct daemon *d = arg;
+    if (d->api.engine)
+        api_measured(&d->api, uid, series, n);
 }
 
 static void failed(void *arg, const struct cail_err *why)
@@ -187,6 +195,7 @@ static int open_engine(struct daemon *d, struct cail_err *err)
                                        .durable = durable,
                                        .failed = failed,
                                        .wake = wake,
+                                       .measured = measured,
                                        .pr = pr_loaded,
                                        .topic = topic_loaded,
                                        .forget = forget,
@@ -202,6 +211,7 @@ static int open_server(struct daemon *d, int ports[4], struct cail_err *err)
     const struct config *c = &d->config;
     d->api.engine = d->engine;
     d->api.lab = d->lab;
+    d->api.confirms = c->confirm != 0;
     d->api.sqlite_version = store_library_version();
     d->api.libmicrohttpd_version = http_library_version();
     struct http_config hc = {

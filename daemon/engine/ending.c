@@ -181,6 +181,15 @@ static void set_flags(struct job *j, const struct attempt *a, const struct colle
         j->flags |= c->flags;
 }
 
+/* The processes of a comparison are its own business, until it is judged. */
+static void tell_measured(struct engine *e, const struct job *j, const struct history *h)
+{
+    int64_t series[64];
+    if (e->listener.measured && !trial_of(e, j))
+        e->listener.measured(e->listener.arg, j->uid, series,
+                             history_series(h, series, ARRAY_LEN(series)));
+}
+
 static void keep_collected(struct engine *e, const struct job *j, struct attempt *a,
                            struct collected *c)
 {
@@ -198,6 +207,8 @@ static void keep_collected(struct engine *e, const struct job *j, struct attempt
     commits_put(pump_batch(e), c->commits);
     if (c->history)
         history_put(pump_batch(e), c->history, c->result, clock_wall_us(), j->flags, j->recipe);
+    if (c->history)
+        tell_measured(e, j, c->history);
     if (c->n_artifacts)
         store_put_artifacts(pump_batch(e), c->artifact, c->n_artifacts);
     if (c->provenance) {

@@ -56,6 +56,8 @@ struct engine_listener {
     void (*failed)(void *arg, const struct cail_err *err);
     /* Something about this job (or HTTP_KEY_EVENTS = -1, the event feed) changed. */
     void (*wake)(void *arg, int64_t key);
+    /* Results became points of these series, in the open batch; NULL = not wanted. */
+    void (*measured)(void *arg, uid_t uid, const int64_t *series, size_t n);
     /* Rows that are not the engine's, as they are loaded; both NULL = not wanted. `forget` comes
      * before they are loaded again. */
     void (*pr)(void *arg, struct pr *p);

@@ -203,6 +203,19 @@ void history_free(struct history *h)
     free(h);
 }
 
+size_t history_series(const struct history *h, int64_t *ret, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n && n < max; i++) {
+        size_t k = 0;
+        while (k < n && ret[k] != h->summary[i].series_id)
+            k++;
+        if (k == n)
+            ret[n++] = h->summary[i].series_id;
+    }
+    return n;
+}
+
 void history_put(struct store_batch *b, struct history *h, const struct result *r, int64_t at_us,
                  uint32_t flags, const char *recipe)
 {

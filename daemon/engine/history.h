@@ -40,6 +40,9 @@ void history_free(struct history *h); /* NULL is fine */
 void history_put(struct store_batch *b, struct history *h, const struct result *r, int64_t at_us,
                  uint32_t flags, const char *recipe);
 
+/* The different series that it has points of, at most max; their number. */
+size_t history_series(const struct history *h, int64_t *ret, size_t max);
+
 /* The commit that a job built or measured, as far as it said: the line "sha X" of the step's
  * cache-key, else what an earlier step found, else source.ref where that is a sha. NULL = not said.
  * Caller frees. */

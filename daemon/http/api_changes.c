@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/api_body.h"
 #include "http/api_series.h"
+#include "http/confirm.h"
 
 enum {
     CHANGES_DEFAULT = 100,
@@ -144,8 +145,11 @@ static int no_change(const char *id, struct cail_err *err)
     return err_set(err, E_NOT_FOUND, "there is no change point \"%.90s\"", id);
 }
 
-/* "SERIES.POINT": the step nearest to the point, as view_state finds it. */
-static int find_change(struct store_reader *r, const char *id, struct change_patch *p,
+typedef int (*change_fn)(struct store_reader *r, const struct view *v, size_t step, void *arg,
+                         struct cail_err *err);
+
+/* The step that is now at "SERIES.POINT". */
+static int find_change(struct store_reader *r, const char *id, change_fn fn, void *arg,
                        struct cail_err *err)
 {
     struct series_filter f = {.limit = 1};
@@ -165,10 +169,8 @@ static int find_change(struct store_reader *r, const char *id, struct change_pat
         for (size_t i = 0; at >= 0 && i < v.history.n_steps; i++) {
             if (v.of_value[v.history.step[i].index] != (size_t)at)
                 continue;
-            p->series_id = f.series_id;
-            p->before = mem_strdup(v.point[v.of_value[v.history.step[i].index - 1]].key);
-            p->after = mem_strdup(v.point[at].key);
-            rc = 0;
+            rc = fn(r, &v, i, arg, err);
+            break;
         }
         view_done(&v);
     }
@@ -177,12 +179,35 @@ static int find_change(struct store_reader *r, const char *id, struct change_pat
     return rc;
 }
 
+static int take_points(struct store_reader *r, const struct view *v, size_t step, void *arg,
+                       struct cail_err *err)
+{
+    struct change_patch *p = arg;
+    size_t index = v->history.step[step].index;
+    (void)r, (void)err;
+    p->series_id = v->series.id;
+    p->before = mem_strdup(v->point[v->of_value[index - 1]].key);
+    p->after = mem_strdup(v->point[v->of_value[index]].key);
+    return 0;
+}
+
+static int take_comparison(struct store_reader *r, const struct view *v, size_t step, void *arg,
+                           struct cail_err *err)
+{
+    return confirm_make(r, v, step, arg, err);
+}
+
+int change_find(struct store_reader *r, const char *id, struct confirm *ret, struct cail_err *err)
+{
+    return find_change(r, id, take_comparison, ret, err);
+}
+
 API_LOAD(load_change_patch)
 {
     struct change_patch *p = mem_zalloc(sizeof *p);
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0)
-        rc = find_change(reader, rq->part[0], p, err);
+        rc = find_change(reader, rq->part[0], take_points, p, err);
     if (rc)
         change_patch_free(p);
     else

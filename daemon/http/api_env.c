@@ -201,6 +201,7 @@ static struct env_cache *cache_of(struct api *api)
 void api_done(struct api *api)
 {
     struct env_cache *c = api->env;
+    api_forget_looks(api);
     api->env = NULL;
     if (!c)
         return;

@@ -79,6 +79,8 @@ const struct http_route http_routes[] = {
      "Change points of all series"},
     {HTTP_PATCH, "/results/changes/{id}", HTTP_OWNER, 0, SMALL, load_change_patch,
      change_patch_free, api_change_patch, "Say what a change point is"},
+    {HTTP_POST, "/results/changes/{id}/confirm", HTTP_OWNER, HTTP_EMPTY_OK, SMALL, load_confirm,
+     confirm_loaded_free, api_confirm, "Measure the two ends of a change point"},
     {HTTP_GET, "/baselines", HTTP_OWNER, 0, 0, load_baselines, written_free, api_written,
      "Places to compare with"},
     {HTTP_POST, "/baselines", HTTP_OWNER, 0, SMALL, load_baseline_post, NULL, api_baselines_post,

@@ -19,10 +19,18 @@ struct api {
     const char *url; /* "http://127.0.0.1:8080", for the texts that show commands */
     const char *sqlite_version, *libmicrohttpd_version;
     struct env_cache *env; /* api_env.c's */
+    struct confirm_look *looks; /* confirm.c's */
+    bool confirms;              /* history.confirm: tentative changes are measured */
 };
 
 /* After the server has stopped and while the engine still lives. */
 void api_done(struct api *api);
+
+/* A job's results became points of these series, in the open batch. */
+void api_measured(struct api *api, uid_t uid, const int64_t *series, size_t n);
+/* After each batch that is stored. */
+void api_durable(struct api *api, uint64_t batch);
+void api_forget_looks(struct api *api); /* at the end; api_done does it */
 
 extern const struct http_route http_routes[];
 extern const size_t n_http_routes;

@@ -8,7 +8,10 @@
 #include "base/mem.h"
 #include "stats/median.h"
 
-enum { AA_LEAST = 20 };
+enum {
+    AA_LEAST = 20,
+    STILL_THE_SAME = 2, /* points that a change may move */
+};
 
 /* --- one point a commit --- */
 
@@ -196,6 +199,8 @@ int view_load(struct store_reader *r, const struct series *s, const struct view_
     if (rc == 0)
         rc = store_read_change_states(r, s->id, &ret->states, err);
     if (rc == 0)
+        rc = store_read_change_checks(r, s->id, &ret->checks, err);
+    if (rc == 0)
         rc = read_floor(r, ret, err);
     if (rc) {
         view_done(ret);
@@ -211,6 +216,7 @@ void view_done(struct view *v)
 {
     point_rows_done(&v->rows);
     change_state_rows_done(&v->states);
+    change_check_rows_done(&v->checks);
     stats_history_done(&v->history);
     free(v->point);
     free(v->of_value);
@@ -240,16 +246,36 @@ static size_t point_at(const struct view *v, size_t value_index)
     return v->of_value[value_index];
 }
 
+/* How many points the point of that name is away from step i; PTRDIFF_MAX = not in the series. */
+static ptrdiff_t away_from(const struct view *v, size_t i, const char *point)
+{
+    ptrdiff_t at = (ptrdiff_t)point_at(v, v->history.step[i].index), there = view_find(v, point);
+    return there < 0 ? PTRDIFF_MAX : there > at ? there - at : at - there;
+}
+
 const struct change_state_row *view_state(const struct view *v, size_t i)
 {
     const struct change_state_row *best = NULL;
-    ptrdiff_t nearest = 3, at = (ptrdiff_t)point_at(v, v->history.step[i].index);
+    ptrdiff_t nearest = STILL_THE_SAME + 1;
     for (size_t k = 0; k < v->states.n; k++) {
-        ptrdiff_t there = view_find(v, v->states.row[k].after_point);
-        ptrdiff_t away = there > at ? there - at : at - there;
-        if (there >= 0 && away < nearest) {
+        ptrdiff_t away = away_from(v, i, v->states.row[k].after_point);
+        if (away < nearest) {
             nearest = away;
             best = &v->states.row[k];
+        }
+    }
+    return best;
+}
+
+const struct change_check *view_check(const struct view *v, size_t i)
+{
+    const struct change_check *best = NULL;
+    ptrdiff_t nearest = STILL_THE_SAME + 1;
+    for (size_t k = 0; k < v->checks.n; k++) {
+        ptrdiff_t away = away_from(v, i, v->checks.row[k].after_point);
+        if (away < nearest) {
+            nearest = away;
+            best = &v->checks.row[k];
         }
     }
     return best;
@@ -322,6 +348,20 @@ static void said_members(struct jw *w, const struct change_state_row *said)
     jw_ktime(w, "said_at", said ? said->at_us : 0);
 }
 
+static void check_member(struct jw *w, const struct change_check *c)
+{
+    jw_key(w, "comparison");
+    if (!c) {
+        jw_null(w);
+        return;
+    }
+    jw_open(w, '{');
+    jw_kint(w, "id", c->comparison);
+    jw_kstr(w, "state", comparison_state_words[c->state]);
+    jw_kstr(w, "verdict", c->verdict < 0 ? NULL : verdict_words[c->verdict]);
+    jw_close(w, '}');
+}
+
 void view_change_doc(struct jw *w, const struct view *v, size_t i, const char *doc,
                      bool with_series)
 {
@@ -348,6 +388,7 @@ void view_change_doc(struct jw *w, const struct view *v, size_t i, const char *d
     end_doc(w, "before", v, s->index - 1);
     end_doc(w, "after", v, s->index);
     said_members(w, view_state(v, i));
+    check_member(w, view_check(v, i));
     jw_close(w, '}');
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/jw.h"
 #include "engine/history.h"
+#include "store/bisections.h"
 #include "stats/segments.h"
 
 enum {
@@ -37,6 +38,7 @@ struct view {
     double aa_floor;      /* what identical code does: the 95th percentile; NaN = not known */
     struct stats_history history;
     struct change_state_rows states;
+    struct change_check_rows checks;
 };
 
 struct view_wish {
@@ -52,6 +54,8 @@ void view_done(struct view *v);
 ptrdiff_t view_find(const struct view *v, const char *key);
 /* What a person said of step i; NULL = nothing. A step may have moved by a point or two since. */
 const struct change_state_row *view_state(const struct view *v, size_t i);
+/* The comparison of its two ends, found likewise; NULL = none. */
+const struct change_check *view_check(const struct view *v, size_t i);
 /* Is step i for the worse: 1, for the better: -1, or neither: 0. */
 int view_direction(const struct view *v, size_t i);
 

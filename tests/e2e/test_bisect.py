@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from client import Client
 from lab import until
 from test_comparisons import REF, recipe
 from test_compare_client import real  # noqa: F401
@@ -229,3 +230,67 @@ def test_the_client_bisects_between_two_commits(toy_line):
                       ([shas[3], shas[1], "-r", "bench"], "does not come before")):
         done = cail.run("bisect", *args)
         assert done.returncode in (64, 65) and say in done.stderr.decode(), done
+
+
+# --- change points that are measured ---
+
+def changes_of(d):
+    return d.get("/results/changes?state=all").json()["changes"]
+
+
+def run_all(d, cail, tree, shas):
+    git(tree, "fetch", "-q")
+    done = cail.run("run", "bench", "--range", f"{shas[0]}..{shas[-1]}", "--steps", str(len(shas)), cwd=tree)
+    assert done.returncode == 0, done
+
+
+def test_a_change_is_measured_by_hand_and_its_commits_are_listed(toy_line):
+    d, cail, source, tree, shas = toy_line
+    run_all(d, cail, tree, shas)
+    [change] = changes_of(d)
+    assert (change["before"]["commit"], change["after"]["commit"]) == (shas[5], shas[6])
+    assert change["comparison"] is None and change["after"]["subject"] == "commit 9"
+    done = cail.run("history", "confirm", change["id"], "--json")
+    assert done.returncode == 0, done
+    made = json.loads(done.stdout)
+    assert (made["base"]["label"], made["head"]["label"]) == (shas[5], shas[6]) and made["recipe"] == "bench"
+    assert changes_of(d)[0]["comparison"]["id"] == made["id"]
+    ended = d.get(f"/comparisons/{made['id']}?wait=120").json()
+    assert ended["verdict"] == "regression"
+    assert changes_of(d)[0]["comparison"] == {"id": made["id"], "state": "finished", "verdict": "regression"}
+    assert f"side by side: regression (comparison {made['id']})" in cail.run("history").stdout.decode()
+    # What lies between its points: here and in the mirror, all of it and by path.
+    done = cail.run("history", "--commits", change["id"])
+    assert done.returncode == 0 and done.stdout.decode().splitlines()[0].split() == [
+        shas[6][:12], "2026-01-02", "T", "commit", "9"]
+    done = cail.run("history", "--commits", change["id"], "--path", "nothing.txt", cwd=tree)
+    assert done.returncode == 0 and done.stdout == b"" and b"touches that path" in done.stderr
+    assert cail.run("history", "--commits", "0123456789abcdef.x").returncode == 65
+    assert cail.run("history", "confirm", change["id"] + "x").returncode == 65
+
+
+def test_a_tentative_change_is_measured_by_itself(toy_line):
+    d, cail, source, tree, _ = toy_line
+    d.stop()
+    d.args += ["--set", "history.confirm=on"]
+    d.start()
+    cail = Client(tree.parent / "home", d)
+    shas = line_of(source, ["10", "10.02", "10.01", "10.03", "10.02", "10.01", "20"])
+    run_all(d, cail, tree, shas)
+    found = until(lambda: [c for c in changes_of(d) if c["comparison"]], "the comparison")
+    assert found[0]["tentative"] and found[0]["after"]["commit"] == shas[6]
+    ended = d.get(f"/comparisons/{found[0]['comparison']['id']}?wait=120").json()
+    assert ended["verdict"] == "regression" and ended["head"]["label"] == shas[6]
+    # Its own points of the two commits make no second one, nor does another run of the commit.
+    assert cail.run("run", "bench", "-p", f"ref={shas[6]}").returncode == 0
+    listed = d.get("/comparisons").json()["comparisons"]
+    assert [c["id"] for c in listed] == [ended["id"]]
+
+
+def test_a_change_between_jobs_is_not_measured(lab):
+    for v in [1.0, 1.01, 1.0, 1.02, 1.01, 1.0, 2.0]:
+        job = lab.script(f"echo '::cail metric benchmark=b name=t value={v} unit=s better=lower'")
+        assert lab.end_of(job)["state"] == "succeeded"
+    [change] = lab.read("/results/changes?state=all")["changes"]
+    reply = lab.post(f"/results/changes/{change['id']}/confirm")
+    assert reply.status == 409 and "not commits" in reply.json()["detail"]
