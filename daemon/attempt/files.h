@@ -6,6 +6,7 @@
  *   image    of a container: what the engine knows its image as; written by cail-run
  *   log      stdout and stderr of the job, byte N of the output at byte N of the file
  *   ports    those of 127.0.0.1 that it leased, "21000,21001"; written by cail-d
+ *   containers  that a step started by itself (containers.h)
  *
  * A file is made when it is first needed: creating files is most of what a tiny job costs. */
 #ifndef ATTEMPT_FILES_H
@@ -15,12 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ATTEMPT_SPEC_FILE    "spec"
-#define ATTEMPT_RUN_FILE     "run"
-#define ATTEMPT_CONTROL_FILE "control"
-#define ATTEMPT_LOG_FILE     "log"
-#define ATTEMPT_IMAGE_FILE   "image" /* "<id> <name>@<digest> ..." */
-#define ATTEMPT_PORTS_FILE   "ports"
+#define ATTEMPT_SPEC_FILE       "spec"
+#define ATTEMPT_RUN_FILE        "run"
+#define ATTEMPT_CONTROL_FILE    "control"
+#define ATTEMPT_LOG_FILE        "log"
+#define ATTEMPT_IMAGE_FILE      "image" /* "<id> <name>@<digest> ..." */
+#define ATTEMPT_PORTS_FILE      "ports"
+#define ATTEMPT_CONTAINERS_FILE "containers" /* containers.h */
 
 /* In the environment of everything the job starts, so that survivors of a dead cail-run are
  * found. Not CAIL_TOKEN, which is the client's bearer token. */

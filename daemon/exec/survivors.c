@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "attempt/cgroup.h"
+#include "attempt/containers.h"
 #include "attempt/files.h"
 #include "attempt/spec.h"
 #include "base/clock.h"
@@ -158,6 +159,26 @@ static void remove_container(const char *token, const char *dir, struct survivor
     attempt_spec_done(&s);
 }
 
+static void remove_noted(void *arg, const char *engine, const char *name)
+{
+    const char *argv[ATTEMPT_REMOVE_ARGS];
+    int rc = 1;
+    (void)arg;
+    attempt_container_remove(engine, name, argv);
+    for (int i = 0; rc > 0 && i < REMOVE_TRIES; i++)
+        rc = run_quietly(argv);
+}
+
+/* Those that a step started by itself. */
+static void remove_all_noted(const char *dir)
+{
+    CLEANUP(str_done) struct str text = STR_INIT;
+    CLEANUP(mem_freep) char *path = mem_printf("%s/" ATTEMPT_CONTAINERS_FILE, dir);
+    struct cail_err err;
+    if (!fsx_read(path, ATTEMPT_CONTAINERS_BYTES, &text, &err) && text.len)
+        attempt_containers_parse(text.p, text.len, remove_noted, NULL);
+}
+
 void survivors_kill(const char *token, const char *cgroup, const char *dir, struct survivors *ret)
 {
     CLEANUP(str_done) struct str found = STR_INIT;
@@ -182,4 +203,5 @@ void survivors_kill(const char *token, const char *cgroup, const char *dir, stru
     }
     ret->killed = most;
     remove_container(token, dir, ret);
+    remove_all_noted(dir);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attempt/containers.h"
 #include "attempt/files.h"
 #include "base/clock.h"
 
@@ -92,6 +93,27 @@ bool container_sweep(const struct attempt_spec *s)
         nanosleep(&(struct timespec){0, PAUSE_MS * 1000000}, NULL);
     }
     return false;
+}
+
+static void sweep_one(void *arg, const char *engine, const char *name)
+{
+    struct attempt_spec one = *(const struct attempt_spec *)arg;
+    one.engine = engine;
+    one.container = name;
+    (void)container_sweep(&one);
+}
+
+void container_sweep_noted(const struct attempt_spec *s)
+{
+    int fd = open(ATTEMPT_CONTAINERS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    static char text[ATTEMPT_CONTAINERS_BYTES];
+    ssize_t n = read(fd, text, sizeof text);
+    close(fd);
+    struct attempt_spec copy = *s;
+    if (n > 0)
+        attempt_containers_parse(text, (size_t)n, sweep_one, &copy);
 }
 
 void container_image_late(const struct attempt_spec *s)

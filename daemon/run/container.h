@@ -18,6 +18,8 @@ pid_t container_remove(const struct attempt_spec *s);
 /* At the end, when the job did not end by itself: no container of that name is left, or the engine
  * does not answer in time. Blocking. False: it may still be there. */
 bool container_sweep(const struct attempt_spec *s);
+/* The same for those that the job said it started by itself. */
+void container_sweep_noted(const struct attempt_spec *s);
 /* The image was not here when the job started; it is now. Blocking, at most seconds. */
 void container_image_late(const struct attempt_spec *s);
 

@@ -253,6 +253,7 @@ static void run(const struct attempt_spec *s, int run_fd, int signal_fd, int sta
     fill_end(&record, &w);
     add_account(&record, &w);
     end_container(s, &w, &record);
+    container_sweep_noted(s);
     counters_read(&counters, &record);
     cgroup_remove(cgroup);
     struct str line = STR_INIT;

@@ -103,6 +103,12 @@ granted_cards() {
     printf '%s' "${#uuids[@]}"
 }
 
+# container_note NAME: before its start: whatever becomes of this step, cail removes the container.
+container_note() {
+    [[ -d ${CAIL_ATTEMPT_DIR-} ]] || return 0
+    printf '%s %s\n' "$(type -P "$CONTAINER")" "$1" >>"$CAIL_ATTEMPT_DIR/containers"
+}
+
 # container_run NAME ARG...: in the foreground, removed at its end, stopped when this step is told to
 # stop. What an earlier attempt of this job left under the name is removed first.
 CONTAINER_NAME='' CONTAINER_PID=''
@@ -110,9 +116,10 @@ container_run() {
     CONTAINER_NAME=$1
     shift
     "$CONTAINER" rm -f "$CONTAINER_NAME" >/dev/null 2>&1 || true
+    container_note "$CONTAINER_NAME"
     "$CONTAINER" run --rm --init --name "$CONTAINER_NAME" --label "cail.job=${CAIL_JOB_ID:-0}" \
         --label "cail.attempt=${CAIL_ATTEMPT:-0}" \
-        ${CAIL_ATTEMPT_TOKEN:+--label "cail.token=$CAIL_ATTEMPT_TOKEN"} "$@" &
+        ${CAIL_ATTEMPT_TOKEN:+--label "cail.token=$CAIL_ATTEMPT_TOKEN" --env CAIL_ATTEMPT_TOKEN} "$@" &
     CONTAINER_PID=$!
     trap container_stop TERM INT
 }

@@ -402,6 +402,25 @@ def test_docker_whose_program_is_killed(docked, pod):
     assert pod.names() == []
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_container_that_a_step_noted(docked, docker, pod, lost):
+    """As recipes/lib/container.sh does it: the step is killed before it could stop the container."""
+    program = docker.bin / "docker"
+    job = docked.script(f"""trap '' TERM
+        echo "{program} noted-1" >>"$CAIL_ATTEMPT_DIR/containers"
+        echo "/bin/touch {docked.work}/never" >>"$CAIL_ATTEMPT_DIR/containers"
+        {program} run --rm --init --name noted-1 --network none {IMAGE} /bin/sh -c 'trap "" TERM; echo up; sleep 1000'
+        while :; do sleep 1; done""")
+    says(docked, job, "up")
+    assert pod.names() == ["noted-1"]
+    if lost:
+        os.kill(docked.supervisor(job), signal.SIGKILL)
+    else:
+        docked.do(f"/jobs/{job}/cancel", {"grace_s": 0})
+    assert docked.end_of(job)["state"] == ("lost" if lost else "canceled")
+    assert pod.names() == [] and not (docked.work / "never").exists()
+
+
 def test_the_real_docker_program_without_its_daemon(labs):
     if not shutil.which("docker") or os.path.exists("/var/run/docker.sock"):
         pytest.skip("no docker program, or it has its daemon")

@@ -36,8 +36,9 @@ tool_find() {
         container_image "$(param image)" "$(param pull false)"
         driver_fits "$(param image)"
         gpu_args
+        container_note "cail-trtllm-${CAIL_JOB_ID:-0}"
         TOOL=("$CONTAINER" run --rm --init --name "cail-trtllm-${CAIL_JOB_ID:-0}" "${GPU_ARGS[@]}"
-            --label "cail.job=${CAIL_JOB_ID:-0}" --ipc host --ulimit memlock=-1 --ulimit stack=67108864
+            --label "cail.job=${CAIL_JOB_ID:-0}" ${CAIL_ATTEMPT_TOKEN:+--env CAIL_ATTEMPT_TOKEN} --ipc host --ulimit memlock=-1 --ulimit stack=67108864
             -v "$CAIL_ATTEMPT_DIR:$CAIL_ATTEMPT_DIR" -w "$CAIL_ATTEMPT_DIR"
             ${HF_HOME:+-v "$HF_HOME:$HF_HOME" -e HF_HOME} ${HF_HUB_OFFLINE:+-e HF_HUB_OFFLINE}
             ${model_path:+-v "$model_path:$model_path:ro"} "$(param image)" trtllm-bench)
