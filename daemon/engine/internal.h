@@ -371,6 +371,10 @@ int containers_check(struct engine *e, struct job_request *rq, struct cail_err *
  * listens on. They stay the run's until its end, also over a restart. */
 int ports_lease(struct engine *e, struct run *r, struct cail_err *err) NODISCARD;
 
+/* submit.c: the source stands for the recipe's parameter `ref` where that is not given: its ref, or
+ * HEAD for a working tree, so that "built from a ref" is also said of one. Caller frees; NULL stays
+ * NULL. */
+char *submit_params(const char *params, const char *ref, bool worktree, const struct recipe *r);
 /* submit.c: the name of a user; valid until the next call. */
 const char *submit_user(uid_t uid);
 

@@ -25,19 +25,19 @@ static int at_element(const struct submission *sub, size_t i, int code, struct c
     return code;
 }
 
-/* source.ref stands for the recipe's parameter `ref` when that is not given. */
-static char *params_with_ref(const struct job_request *rq, const struct recipe *r)
+char *submit_params(const char *params, const char *ref, bool worktree, const struct recipe *r)
 {
     bool has = false;
     for (size_t i = 0; i < r->n_params; i++)
         has |= strcmp(r->param[i].name, "ref") == 0;
-    if (!rq->source_ref || !has)
-        return mem_strdup(rq->params);
+    ref = ref ? ref : worktree ? "HEAD" : NULL;
+    if (!ref || !has)
+        return mem_strdup(params);
     json_t *v = NULL;
-    if (!rq->params || json_read(rq->params, strlen(rq->params), &v, NULL))
+    if (!params || json_read(params, strlen(params), &v, NULL))
         v = json_object();
     if (!json_object_get(v, "ref"))
-        json_object_set_new(v, "ref", json_string(rq->source_ref));
+        json_object_set_new(v, "ref", json_string(ref));
     struct str s = STR_INIT;
     json_put(&s, v);
     json_decref(v);
@@ -120,7 +120,7 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
             err_hint(err, "GET /recipes (cail recipes) lists them");
         return rc;
     }
-    CLEANUP(mem_freep) char *given = params_with_ref(rq, r);
+    CLEANUP(mem_freep) char *given = submit_params(rq->params, rq->source_ref, rq->source_worktree, r);
     CLEANUP(mem_freep) char *params = NULL;
     int rc = recipe_resolve(r, given, &params, err);
     if (rc)

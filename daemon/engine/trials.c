@@ -224,7 +224,9 @@ static int resolve_sides(struct engine *e, struct trial *t, size_t *ret_steps, b
     if (r->kind == KIND_SERVICE)
         return err_set_at(err, E_BAD_FIELD, "/recipe", "a service is not measured");
     for (int i = 0; i < SIDE_COUNT; i++) {
-        CLEANUP(mem_freep) char *given = comparison_side_params(&t->rq, (enum side)i);
+        CLEANUP(mem_freep) char *said = comparison_side_params(&t->rq, (enum side)i);
+        CLEANUP(mem_freep)
+        char *given = submit_params(said, NULL, t->rq.side[i].worktree != NULL, r);
         int rc = recipe_resolve(r, given, &t->side[i].params, err);
         if (rc) {
             char inner[sizeof err->pointer];

@@ -35,8 +35,25 @@ void uses_free(struct uses *u)
     }
 }
 
+static bool takes_ref(const struct recipe *r)
+{
+    for (size_t i = 0; i < r->n_params; i++)
+        if (strcmp(r->param[i].name, "ref") == 0)
+            return true;
+    return false;
+}
+
+/* Does it build a ref of the same upstream? Then the working tree is its source too. */
+static bool shares_source(struct engine *e, const char *recipe, const char *used)
+{
+    const struct recipe *r = catalogue_find(e->catalogue, recipe);
+    CLEANUP(mem_freep) char *upstream = r ? mem_strdup(r->upstream) : NULL;
+    const struct recipe *u = catalogue_find(e->catalogue, used);
+    return upstream && u && u->upstream && strcmp(upstream, u->upstream) == 0 && takes_ref(u);
+}
+
 static char *body_of(const struct job *by, const struct recipe_use *use, const char *params,
-                     const char *build_root)
+                     const char *build_root, const char *worktree)
 {
     struct str s = STR_INIT;
     struct jw w = JW(&s);
@@ -50,6 +67,12 @@ static char *body_of(const struct job *by, const struct recipe_use *use, const c
         jw_kstr(&w, "pr", by->pr);
     if (build_root)
         jw_kstr(&w, "build_root", build_root);
+    if (worktree) {
+        jw_key(&w, "source");
+        jw_open(&w, '{');
+        jw_kstr(&w, "worktree", worktree);
+        jw_close(&w, '}');
+    }
     jw_key(&w, "labels");
     jw_open(&w, '{');
     jw_kstr(&w, "used_by", by->recipe);
@@ -67,7 +90,10 @@ static int check_one(struct engine *e, struct job_request *by, const struct reci
                      struct cail_err *err)
 {
     CLEANUP(mem_freep) char *params = recipe_use_params(use, spec->params);
-    CLEANUP(mem_freep) char *body = body_of(by->job, use, params, spec->build_root);
+    const char *tree = spec->worktree && shares_source(e, by->job->recipe, use->recipe)
+                           ? spec->worktree
+                           : NULL;
+    CLEANUP(mem_freep) char *body = body_of(by->job, use, params, spec->build_root, tree);
     struct engine_submitted none = {0};
     struct cail_err why;
     struct uses *u = mem_zalloc(sizeof *u);

@@ -330,6 +330,7 @@ static int get_source(struct decode *d, json_t *v)
             return err_set_at(d->err, E_BAD_FIELD, d->at.text, "must not begin with '-'");
         if (strcmp(key, "ref") == 0)
             model_set(&d->rq->source_ref, text);
+        d->rq->source_worktree |= strcmp(key, "worktree") == 0;
         jpath_pop(&d->at, mark);
     }
     keep(d, "source", v);

@@ -15,6 +15,7 @@ struct job_request {
     struct str spec;  /* members of the spec decided so far, without braces; see job_request_seal */
     char *params;     /* recipe parameters as given, JSON object text; NULL = none */
     char *source_ref; /* source.ref, NULL = none */
+    bool source_worktree; /* source.worktree is said */
     int32_t
         *after_ref; /* beside job->after[i]: n >= 0 = element n of the same array, -1 = a real id */
     char **label_key, **label_value;

@@ -294,3 +294,28 @@ def test_a_change_between_jobs_is_not_measured(lab):
     [change] = lab.read("/results/changes?state=all")["changes"]
     reply = lab.post(f"/results/changes/{change['id']}/confirm")
     assert reply.status == 409 and "not commits" in reply.json()["detail"]
+
+
+# --- a working tree whose build another recipe makes ---
+
+def test_a_working_tree_is_the_source_of_the_builds_that_are_used(toy_line):
+    d, cail, source, tree, shas = toy_line
+    folder = source.work.parent / "recipes" / "tools" / "up" / "user"
+    folder.mkdir()
+    (folder / "recipe.json").write_text(json.dumps({
+        "name": "user", "group": "tools", "summary": "measures what bench builds", "upstream": "up",
+        "kind": "benchmark", "params": REF, "steps": [{"name": "measure", "run": "measure.sh"}],
+        "uses": [{"recipe": "bench", "params": {"ref": "$ref"}, "when": "ref"}]}))
+    (folder / "measure.sh").write_text('metric gemm time "$(head -n 1 "$CAIL_USE_BENCH/a.txt")" ms lower time\n')
+    until(lambda: d.get("/recipes/user").status == 200, "the recipe")
+    git(tree, "pull", "-q")
+    (tree / "a.txt").write_text("30\n")
+    body = {"recipe": "user", "source": {"worktree": str(tree)}}
+    job = d.get(f"/jobs/{d.post('/jobs', body).json()['id']}?wait=60").json()
+    assert job["state"] == "succeeded" and job["params"]["ref"] == "HEAD", job
+    assert [r["value"] for r in job["results"] if r["metric"] == "time"] == [30]
+    made = d.post("/comparisons", {"recipe": "user", "base": {"ref": "merge-base"}, "rounds": 6, "confirm": False,
+                                   "head": {"worktree": str(tree)}}).json()
+    ended = d.get(f"/comparisons/{made['id']}?wait=120").json()
+    [r] = [r for r in ended["rows"] if r["metric"] == "time"]
+    assert (r["base"]["median"], r["head"]["median"]) == (20, 30), ended
