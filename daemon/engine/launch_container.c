@@ -80,7 +80,7 @@ static void list_folders(struct engine *e, struct launch *l, const struct job *j
     if (build)
         add_folder(f->written, &f->n_written, build);
     add_folder(f->read, &f->n_read, e->config.recipes_dir);
-    if (e->config.tools_dir)
+    if (e->config.tools_dir && e->config.tools_dir[0])
         add_folder(f->read, &f->n_read, e->config.tools_dir);
     for (size_t i = 0; i < l->spec.n_uses; i++)
         if (l->spec.uses[i].dir)

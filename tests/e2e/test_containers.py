@@ -291,6 +291,31 @@ def test_without_an_engine_it_is_refused(labs, tmp_path):
     assert lab.read("/jobs")["jobs"] == []
 
 
+def test_a_recipe_with_its_build_cache(labs, pod, tmp_path):
+    """Each step in the image; bash and its libraries are this machine's. What is built is outside."""
+    folder = tmp_path / "recipes" / "tools" / "here" / "inside-bench"
+    folder.mkdir(parents=True)
+    (tmp_path / "recipes" / "lib").symlink_to(ROOT / "recipes" / "lib")
+    (folder / "recipe.json").write_text(json.dumps({
+        "name": "inside-bench", "group": "tools", "summary": "s", "kind": "benchmark", "params": {},
+        "steps": [{"name": "fetch", "run": "fetch.sh", "needs": {"cpus": 1}, "keys_cache": True},
+                  {"name": "build", "run": "build.sh", "needs": {"cpus": 1}, "cached": True},
+                  {"name": "measure", "run": "measure.sh", "needs": {"cpus": 1}}]}))
+    (folder / "fetch.sh").write_text('echo "sha abc" >"$CAIL_ATTEMPT_DIR/cache-key"\n')
+    (folder / "build.sh").write_text('echo built >"$CAIL_BUILD_DIR/it"\n')
+    (folder / "measure.sh").write_text('cat "$CAIL_BUILD_DIR/it"; [[ ! -e /etc/debian_version ]] && echo inside\n')
+    lab = labs(recipes=tmp_path / "recipes").start(**pod.env)
+    mounts = [{"source": "/usr", "readonly": True}, {"source": "/usr/bin", "target": "/bin", "readonly": True},
+              {"source": str(ROOT / "recipes" / "lib"), "readonly": True}]
+    mounts += [{"source": os.path.realpath(d), "target": d, "readonly": True} for d in ("/lib", "/lib64")
+               if os.path.isdir(d)]
+    for cached in (False, True):
+        job = lab.queue(recipe="inside-bench", container={"image": IMAGE, "engine": "podman", "mounts": mounts})
+        end = lab.end_of(job)
+        assert (end["state"], end["cached"]) == ("succeeded", cached), (end, lab.output(job))
+        assert lab.output(job) == b"built\ninside\n"
+
+
 # --- cards ---
 
 @pytest.fixture
