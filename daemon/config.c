@@ -387,6 +387,19 @@ static const char *config_path(int argc, char **argv, char *out, size_t size, bo
     return out;
 }
 
+static int bad_value(int option, const char *value, struct cail_err *err)
+{
+    const struct option *o = options;
+    while (o->name && o->val != option)
+        o++;
+    if (option == O_SOCKET && value)
+        return err_set(err, E_BAD_REQUEST, "--socket %.120s: a socket's path has at most %zu bytes",
+                       value, sizeof((struct sockaddr_un *)0)->sun_path - 1);
+    return err_set(err, E_BAD_REQUEST,
+                   "--%s does not take \"%.120s\"; cail-d --help says what it takes",
+                   o->name ? o->name : "?", value ? value : "");
+}
+
 int config_read(struct config *c, int argc, char **argv, enum config_answer *ret,
                 struct cail_err *err)
 {
@@ -404,8 +417,10 @@ int config_read(struct config *c, int argc, char **argv, enum config_answer *ret
             *ret = CONFIG_DONE;
             return 0;
         }
-        if (take_option(c, option, optarg, &listened))
+        if (option == '?')
             return err_set(err, E_BAD_REQUEST, "bad option; cail-d --help lists them");
+        if (take_option(c, option, optarg, &listened))
+            return bad_value(option, optarg, err);
     }
     if (optind < argc)
         return err_set(err, E_BAD_REQUEST, "\"%.60s\" is no option; cail-d --help lists them",
