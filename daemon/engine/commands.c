@@ -284,18 +284,25 @@ static void requeue(struct engine *e, struct job *j, const struct engine_known_s
     settle_after(e, j, states);
 }
 
-/* Its comparison is over; alone the job would measure nothing. */
-static int check_alone(const struct job *j, struct cail_err *err)
+/* The comparison that the job was made for, 0 = none. */
+static int64_t comparison_of(const struct job *j)
 {
     static const char member[] = "\"comparison\":";
     const char *at = j->spec;
     while ((at = strstr(at, member)) &&
            !(at[sizeof member - 1] >= '1' && at[sizeof member - 1] <= '9'))
         at++; /* a label of that name has a string */
-    if (!at)
-        return 0;
-    return err_set(err, E_CONFLICT, "job %lld belongs to comparison %lld: compare again instead",
-                   (long long)j->id, strtoll(at + sizeof member - 1, NULL, 10));
+    return at ? strtoll(at + sizeof member - 1, NULL, 10) : 0;
+}
+
+/* Its comparison is over; alone the job would measure nothing. */
+static int check_alone(const struct job *j, struct cail_err *err)
+{
+    int64_t id = comparison_of(j);
+    return id ? err_set(err, E_CONFLICT,
+                        "job %lld belongs to comparison %lld: compare again instead",
+                        (long long)j->id, (long long)id)
+              : 0;
 }
 
 int engine_retry(struct engine *e, struct job_record *rec, const struct group *group,
@@ -376,6 +383,10 @@ int engine_add_results(struct engine *e, const struct job *j, int64_t attempt_id
     if (!attempt_id)
         return err_set(err, E_CONFLICT, "job %lld has not started: results belong to an attempt",
                        (long long)j->id);
+    int64_t id = comparison_of(j);
+    if (id && !engine_comparison(e, id)) /* what was said of them stays said */
+        return err_set(err, E_CONFLICT, "comparison %lld, which job %lld belongs to, is over",
+                       (long long)id, (long long)j->id);
     for (size_t i = 0; i < h->n; i++) {
         r[i].id = ++e->ids.result;
         r[i].job_id = j->id;

@@ -137,3 +137,14 @@ def test_a_side_that_fails_leaves_the_other_its_folder(lab):
     until(lambda: lab.job(doc["jobs"]["base"])["state"] == "running", "its build")
     go.touch()
     assert lab.end_of(doc["jobs"]["base"])["state"] == "succeeded"
+
+
+def test_results_that_come_late_change_nothing(lab):
+    doc = lab.do("/comparisons?wait=60", {"base": figures(2, 1.0), "head": figures(2, 1.0), **SAME})
+    report = lab.get(f"/comparisons/{doc['id']}/report").body
+    reply = lab.post(f"/jobs/{doc['jobs']['measure']}/results", {"name": "b0", "value": 9, "unit": "s"})
+    assert reply.status == 409 and f"comparison {doc['id']}" in reply.json()["detail"], reply
+    assert lab.get(f"/comparisons/{doc['id']}/report").body == report
+    alone = lab.script("true")
+    lab.end_of(alone)
+    assert lab.post(f"/jobs/{alone}/results", {"name": "b0", "value": 9, "unit": "s"}).status == 201
