@@ -76,9 +76,10 @@ def test_a_taken_port_names_its_holder(labs):
 
 
 @pytest.mark.parametrize("options, words", [
-    (["--no-such-option"], "--help"), (["word"], "word"), (["--listen", "nonsense"], "option"),
-    (["--listen", "127.0.0.1:99999"], "option"), (["--set", "jobs.cpus=0"], "option"),
-    (["--set", "no.such=1"], "option"), (["--config", "/no/such/file"], "/no/such/file"),
+    (["--no-such-option"], "--help"), (["word"], "word"), (["--listen", "nonsense"], "--listen"),
+    (["--listen", "127.0.0.1:99999"], "127.0.0.1:99999"), (["--set", "jobs.cpus=0"], "jobs.cpus=0"),
+    (["--set", "no.such=1"], "no.such=1"), (["--config", "/no/such/file"], "/no/such/file"),
+    (["--socket", "/" + "x" * 120], "107 bytes"),
 ])
 def test_bad_options(tmp_path, options, words):
     done = subprocess.run([BIN / "cail-d", "--state-dir", tmp_path / "s", *options],
