@@ -235,6 +235,20 @@ char *compare_sides_words(const json_t *doc)
     return cli_take(&b);
 }
 
+/* The rounds that were asked for, or more where looks added some. */
+static int64_t rounds_of(const json_t *doc)
+{
+    int64_t rounds = js_int(doc, "rounds", 0);
+    size_t i;
+    json_t *m;
+    json_array_foreach(json_object_get(doc, "measurements"), i, m) {
+        int64_t round = js_int(m, "round", -1) + 1;
+        if (js_int(m, "batch", 0) == 0 && round > rounds)
+            rounds = round;
+    }
+    return rounds;
+}
+
 static void print_head(const json_t *doc)
 {
     char *sides = compare_sides_words(doc), *recipe = term_clean(js_text(doc, "recipe"));
@@ -252,6 +266,9 @@ static void print_head(const json_t *doc)
         out("%s", verdict);
     if (strcmp(js_text(doc, "kind"), "unpaired") == 0)
         out("; unpaired: drift is not controlled\n");
+    else if (js_int(doc, "looks", 1) > 1)
+        out("; %" PRId64 " rounds, alpha %g shared by %" PRId64 " looks\n", rounds_of(doc),
+            js_real(doc, "alpha", 0), js_int(doc, "looks", 1));
     else
         out("; %" PRId64 " rounds, alpha %g\n", js_int(doc, "rounds", 0), js_real(doc, "alpha", 0));
     free(sides);

@@ -205,6 +205,12 @@ def test_exit_codes(cail, played):
     assert cail.run("compare", "follow", "5").returncode == 66
 
 
+def test_rounds_that_looks_added_are_counted(cail, played):
+    played.ends(rounds=6, looks=3, measurements=[{"batch": 0, "round": n} for n in range(-1, 18)] +
+                [{"batch": 1, "round": 30}])
+    assert b"; 18 rounds, alpha 0.05 shared by 3 looks\n" in cail.run("compare", "a", "b", "-r", "bench").stdout
+
+
 def test_the_table(cail, played):
     played.ends(verdict="regression", exit_code=1, rows=[
         row(flags=["confirmed", "drift"]), row("conv", "improvement", .9),
