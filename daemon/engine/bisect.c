@@ -111,7 +111,23 @@ static void touched(struct engine *e, struct bisection *b)
 static void forget(struct engine *e, struct bisection *b)
 {
     HASH_DEL(e->bisections, b);
+    if (b->chain)
+        bisection_request_done(b->chain);
+    free(b->chain);
     bisection_free(b);
+}
+
+/* A long line is a megabyte of JSON: decoded once. NULL: it cannot be read back. */
+static const struct bisection_request *request_of(struct bisection *b, struct cail_err *err)
+{
+    if (b->chain)
+        return b->chain;
+    b->chain = mem_zalloc(sizeof(struct bisection_request));
+    if (bisection_request_read(b->spec, strlen(b->spec), b->chain, err)) {
+        free(b->chain);
+        b->chain = NULL;
+    }
+    return b->chain;
 }
 
 /* It stays until its row is stored: who asks meanwhile must not be shown what was. */
@@ -197,17 +213,13 @@ static int advance(struct engine *e, struct bisection *b, const struct bisection
 void bisect_go_on(struct engine *e, int64_t id)
 {
     struct bisection *b = engine_bisection(e, id);
-    struct bisection_request rq;
     struct cail_err err;
     if (b && b->state != BISECTION_RUNNING)
         forget(e, b);
     if (!engine_bisection(e, id) || b->comparison || e->closing || e->failed)
         return;
-    int rc = bisection_request_read(b->spec, strlen(b->spec), &rq, &err);
-    if (!rc) {
-        rc = advance(e, b, &rq, &err);
-        bisection_request_done(&rq);
-    }
+    const struct bisection_request *rq = request_of(b, &err);
+    int rc = rq ? advance(e, b, rq, &err) : E_STORE;
     if (rc && !is_for_later(rc))
         finish(e, b, BISECTION_FAILED, err.text);
     else if (rc)
@@ -233,25 +245,24 @@ static bool base_failed(struct engine *e, const struct comparison *c)
 void bisect_comparison_ended(struct engine *e, const struct comparison *c)
 {
     struct bisection *b = bisection_of(e, c->id);
-    struct bisection_request rq;
     struct bisect_next asked;
     struct cail_err err;
     if (!b)
         return;
+    const struct bisection_request *rq = request_of(b, &err);
     if (c->state == COMPARISON_CANCELED || base_failed(e, c)) {
         bool canceled = c->state == COMPARISON_CANCELED;
         finish(e, b, canceled ? BISECTION_CANCELED : BISECTION_FAILED,
                canceled ? "canceled" : c->reason);
         return;
     }
-    if (bisection_request_read(b->spec, strlen(b->spec), &rq, &err)) {
+    if (!rq) {
         finish(e, b, BISECTION_FAILED, err.text);
         return;
     }
-    what_next(b, rq.n_commits, &asked);
+    what_next(b, rq->n_commits, &asked);
     bool failed = c->state != COMPARISON_FINISHED;
-    add_step(b, &asked, &rq, c, failed ? BISECT_FAILED : bisect_answer_of(c->verdict));
-    bisection_request_done(&rq);
+    add_step(b, &asked, rq, c, failed ? BISECT_FAILED : bisect_answer_of(c->verdict));
     b->comparison = 0;
     touched(e, b);
     pump_effect(e, EFFECT_BISECT, b->id, 0); /* not from inside the end of its jobs */
@@ -348,22 +359,23 @@ static void put_culprit(struct jw *w, const struct bisection *b, const struct co
 void bisection_doc(struct jw *w, const struct bisection *b, const struct commit_info *culprit,
                    bool whole)
 {
-    struct bisection_request rq;
+    struct bisection_request read = {0};
+    const struct bisection_request *rq = b->chain ? b->chain : &read;
     struct bisect_next next;
     struct cail_err err;
-    if (bisection_request_read(b->spec, strlen(b->spec), &rq, &err))
+    if (rq == &read && bisection_request_read(b->spec, strlen(b->spec), &read, &err))
         return;
-    what_next(b, rq.n_commits, &next);
+    what_next(b, rq->n_commits, &next);
     jw_open(w, '{');
     jw_kint(w, "id", b->id);
     jw_kstr(w, "state", bisection_state_words[b->state]);
     jw_kstr(w, "name", b->name);
     jw_kstr(w, "recipe", b->recipe);
-    jw_kstr(w, "metric", json_string_value(json_object_get(rq.doc, "metric")));
-    jw_kstr(w, "benchmark", json_string_value(json_object_get(rq.doc, "benchmark")));
-    jw_kstr(w, "good", rq.commit[next.good]);
-    jw_kstr(w, "bad", rq.commit[next.bad]);
-    jw_kint(w, "commits", rq.n_commits);
+    jw_kstr(w, "metric", json_string_value(json_object_get(rq->doc, "metric")));
+    jw_kstr(w, "benchmark", json_string_value(json_object_get(rq->doc, "benchmark")));
+    jw_kstr(w, "good", rq->commit[next.good]);
+    jw_kstr(w, "bad", rq->commit[next.bad]);
+    jw_kint(w, "commits", rq->n_commits);
     jw_kint(w, "remaining", next.bad - next.good);
     jw_kint(w, "steps_left", next.action == BISECT_ASK ? next.left + 1 : 0);
     jw_key(w, "comparison");
@@ -371,7 +383,7 @@ void bisection_doc(struct jw *w, const struct bisection *b, const struct commit_
         jw_int(w, b->comparison);
     else
         jw_null(w);
-    jw_kstr(w, "asking", b->comparison ? rq.commit[next.at] : NULL);
+    jw_kstr(w, "asking", b->comparison ? rq->commit[next.at] : NULL);
     put_culprit(w, b, culprit);
     jw_kstr(w, "reason", b->reason);
     jw_kstr(w, "pr", b->pr);
@@ -381,8 +393,8 @@ void bisection_doc(struct jw *w, const struct bisection *b, const struct commit_
     if (whole) {
         jw_key(w, "steps");
         jw_raw(w, b->steps, strlen(b->steps));
-        put_commits(w, "suspects", &rq, next.good + 1, next.bad + 1);
+        put_commits(w, "suspects", rq, next.good + 1, next.bad + 1);
     }
     jw_close(w, '}');
-    bisection_request_done(&rq);
+    bisection_request_done(&read);
 }

@@ -12,6 +12,8 @@
 #include "http/api_lab.h"
 #include "http/api_series.h"
 
+enum { ROWS_MAX = 100 };
+
 struct bisection_loaded {
     int rc;
     struct cail_err err;
@@ -153,52 +155,35 @@ API_SERVE(api_bisection_cancel)
     return 0;
 }
 
+/* A row may hold 20000 commits: all of it is done here, on the reader thread. */
 API_LOAD(load_bisections)
 {
     int64_t limit, before = 0;
     const char *cursor = http_query_get(rq, "cursor");
-    struct bisection_rows *rows = mem_zalloc(sizeof *rows);
+    struct bisection_rows rows;
+    char next[CURSOR_LEN];
     int rc = API_QUERY(rq, err, "limit", "cursor");
     if (rc == 0)
-        rc = http_query_int(rq, "limit", 1, LIST_LIMIT_MAX, 50, &limit, err);
+        rc = http_query_int(rq, "limit", 1, ROWS_MAX, 25, &limit, err);
     if (rc == 0 && cursor && !cursor_read(cursor, &before))
         rc = err_set(err, E_BAD_REQUEST, "that cursor is not one of ours");
     if (rc == 0)
-        rc = store_read_bisections(reader, before, (int32_t)limit, rows, err);
+        rc = store_read_bisections(reader, before, (int32_t)limit, &rows, err);
     if (rc)
-        free(rows);
-    else
-        *ret = rows;
-    return rc;
-}
-
-void bisections_loaded_free(void *loaded)
-{
-    if (loaded)
-        bisection_rows_done(loaded);
-    free(loaded);
-}
-
-API_SERVE(api_bisections)
-{
-    struct api *api = app;
-    const struct bisection_rows *rows = rq->loaded;
-    char cursor[CURSOR_LEN];
-    (void)ret_wait_key, (void)err;
-    struct jw w = JW(&reply->body);
+        return rc;
+    struct written *x = *ret = mem_zalloc(sizeof *x);
+    struct jw w = JW(&x->body);
     jw_open(&w, '{');
     jw_key(&w, "bisections");
     jw_open(&w, '[');
-    for (size_t i = 0; i < rows->n; i++) {
-        const struct bisection *live = engine_bisection(api->engine, rows->row[i]->id);
-        bisection_doc(&w, live ? live : rows->row[i], NULL, false);
-    }
+    for (size_t i = 0; i < rows.n; i++)
+        bisection_doc(&w, rows.row[i], NULL, false);
     jw_close(&w, ']');
-    if (rows->more)
-        cursor_make(rows->row[rows->n - 1]->id, cursor);
-    jw_kstr(&w, "next_cursor", rows->more ? cursor : NULL);
+    if (rows.more)
+        cursor_make(rows.row[rows.n - 1]->id, next);
+    jw_kstr(&w, "next_cursor", rows.more ? next : NULL);
     jw_close(&w, '}');
-    api_json_end(reply);
-    api_from_memory(api, reply);
+    str_addc(&x->body, '\n');
+    bisection_rows_done(&rows);
     return 0;
 }

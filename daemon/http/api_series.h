@@ -45,8 +45,6 @@ void bisection_loaded_free(void *loaded);
 API_SERVE(api_bisection);
 API_SERVE(api_bisection_cancel);
 API_LOAD(load_bisections);
-void bisections_loaded_free(void *loaded);
-API_SERVE(api_bisections);
 API_LOAD(load_table);
 API_LOAD(load_baselines);
 API_LOAD(load_baseline_post);

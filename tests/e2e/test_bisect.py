@@ -1,13 +1,16 @@
 """Bisections on a real daemon: a toy recipe whose figure depends on the commit, so that every answer is
 known beforehand."""
 import json
+import subprocess
 
 import pytest
 
 from client import Client
+from fake_daemon import FakeDaemon, problem
+from daemon import BIN
 from lab import until
 from test_comparisons import REF, recipe
-from test_compare_client import real  # noqa: F401
+from test_compare_client import Played, real  # noqa: F401
 from test_recipes_scripts import get, git, job, upstream  # noqa: F401
 
 
@@ -319,3 +322,76 @@ def test_a_working_tree_is_the_source_of_the_builds_that_are_used(toy_line):
     ended = d.get(f"/comparisons/{made['id']}?wait=120").json()
     [r] = [r for r in ended["rows"] if r["metric"] == "time"]
     assert (r["base"]["median"], r["head"]["median"]) == (20, 30), ended
+
+
+# --- the rest of the client, and what goes over the wire ---
+
+def test_live_events_tell_each_step(lab):
+    toy(lab, 2)
+    with lab.sse() as s:
+        s.event()
+        doc = bisect(lab, 3)
+        seen = []
+        while not seen or seen[-1]["state"] == "running":
+            e = s.event()
+            if e.name == "bisection":
+                seen.append(json.loads(e.data))
+    assert {b["id"] for b in seen} == {doc["id"]} and seen[-1]["culprit"]["sha"] == shas(3)[2]
+    assert [b["remaining"] for b in seen] == sorted((b["remaining"] for b in seen), reverse=True)
+    assert all("steps" not in b for b in seen)
+
+
+def test_pages_of_bisections(lab):
+    toy(lab, 9)
+    ids = [bisect(lab, 3)["id"] for _ in range(3)]
+    for i in ids:
+        end_of(lab, i)
+    page = lab.read("/bisections?limit=2")
+    assert [b["id"] for b in page["bisections"]] == ids[:0:-1]
+    rest = lab.read(f"/bisections?limit=2&cursor={page['next_cursor']}")
+    assert [b["id"] for b in rest["bisections"]] == ids[:1] and rest["next_cursor"] is None
+    assert lab.get("/bisections?cursor=x").status == 400 and lab.get("/bisections?limit=101").status == 400
+
+
+def test_a_long_line(lab):
+    toy(lab, 15000)
+    doc = bisect(lab, 20000)
+    assert doc["remaining"] == 19999 and doc["steps_left"] == 16
+    assert lab.post("/bisections", {"recipe": "toy", "commits": shas(20001)}).status == 422
+    assert lab.post(f"/bisections/{doc['id']}/cancel", {"grace_s": 0}).status == 200
+    assert end_of(lab, doc["id"])["state"] == "canceled"
+
+
+def test_noise_of_this_machine(lab):
+    cail = lab.client()
+    nothing = cail.run("noise")
+    assert nothing.returncode == 0 and b"nothing is known" in nothing.stderr and b"--aa" in nothing.stderr
+    body = {"kind": "aa", "rounds": 6, "base": {"command": ["bash", "-c", (
+        "echo '::cail metric benchmark=b name=t value=3 unit=s better=lower'")]}}
+    assert lab.post("/comparisons?wait=60", body).json()["state"] == "finished"
+    shown = cail.run("noise")
+    assert shown.returncode == 0 and b"1 comparisons of identical code, 0 with a false alarm (0.0 %)" in shown.stdout
+    assert b"19 more" in shown.stdout and b"$(seq 19)" in shown.stderr
+    assert json.loads(cail.run("noise", "--json").stdout) == lab.read("/noise")
+
+
+def test_a_comparison_is_sent_once_whatever_breaks(tmp_path):
+    with FakeDaemon() as played:
+        Played(played)
+        home = tmp_path / "home"
+        home.mkdir()
+        answer, asked = played.routes["POST", "/comparisons"], []
+
+        def first_unknown(rq):
+            asked.append(rq.headers["Idempotency-Key"])
+            return problem(503, "commit_unknown", "x", "x") if len(asked) == 1 else answer(rq)
+
+        played.routes["POST", "/comparisons"] = first_unknown
+        done = Client(home, played).run("compare", "a", "b", "-r", "bench", "--detach")
+        assert (done.returncode, done.stdout) == (0, b"5\n"), done
+        assert len(asked) == 2 and asked[0] == asked[1] and len(asked[0]) == 32
+
+
+def test_the_switch_is_on_or_off():
+    done = subprocess.run([BIN / "cail-d", "--set", "history.confirm=perhaps"], capture_output=True, timeout=60)
+    assert done.returncode == 78 and b"history.confirm=perhaps" in done.stderr
