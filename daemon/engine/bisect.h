@@ -17,8 +17,8 @@ struct bisection *engine_bisection(struct engine *e, int64_t id);
 int engine_bisection_cancel(struct engine *e, struct bisection *b, int64_t grace_ms,
                             struct cail_err *err) NODISCARD;
 
-/* Of a live one on the loop thread, of a row on any. culprit: what is known of the commit, NULL = nothing. whole: with steps and commits.
- */
+/* Of a live one on the loop thread, of a row on any. culprit: what is known of the commit, NULL =
+ * nothing. whole: with steps and suspects. */
 struct jw;
 void bisection_doc(struct jw *w, const struct bisection *b, const struct commit_info *culprit,
                    bool whole);
