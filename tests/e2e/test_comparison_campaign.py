@@ -52,8 +52,9 @@ def assert_nothing_is_left(lab):
                     "select * from measurement where state = 'running'",
                     "select id, state from comparison where finished_at_us is null"):
             assert db.execute(sql).fetchall() == [], sql
-    everything = lab.read("/queue")["capacity"]["cpus"] if "capacity" in lab.read("/queue") else 1
-    assert lab.end_of(lab.script("true", needs={"cpus": everything}))["state"] == "succeeded"
+    cpus = lab.read("/queue")["cpus"]
+    assert cpus["used"] == 0, cpus
+    assert lab.end_of(lab.script("true", needs={"cpus": cpus["total"]}))["state"] == "succeeded"
 
 
 def rows_of(lab, id):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lab import until
-from test_comparisons import REF, recipe
+from test_comparisons import REF, built, recipe
 
 SAME = {"rounds": 6, "confirm": False}
 
@@ -148,3 +148,36 @@ def test_results_that_come_late_change_nothing(lab):
     alone = lab.script("true")
     lab.end_of(alone)
     assert lab.post(f"/jobs/{alone}/results", {"name": "b0", "value": 9, "unit": "s"}).status == 201
+
+
+@pytest.mark.parametrize("name", ["built", "user"])
+def test_builds_of_a_live_comparison_are_not_pruned(lab, name):
+    built(lab, measure="echo \"::cail metric benchmark=b name=t value=$(cat $CAIL_BUILD_DIR/v) unit=s better=lower\"")
+    recipe(lab, "user", {"measure": (
+        "echo \"::cail metric benchmark=b name=t value=$(cat $CAIL_USE_BUILT/v) unit=s better=lower\"\n", {})},
+        params=REF, uses=[{"recipe": "built", "params": {"ref": "$ref"}, "when": "ref"}])
+    doc = lab.do("/comparisons", {"recipe": name, "base": {"ref": "v5"}, "head": {"ref": "v4"}, **SAME})
+    measure = doc["jobs"]["measure"]
+    lab.do(f"/jobs/{measure}/hold")
+    for side in ("base", "head"):
+        assert lab.end_of(doc["jobs"][side])["state"] == "succeeded"
+    for end in (None, lab.kill9):
+        if end:
+            end().start()
+        assert lab.do("/cache/prune", {"max_bytes": 0})["removed"] == []
+    lab.do(f"/jobs/{measure}/release")
+    done = lab.read(f"/comparisons/{doc['id']}?wait=60")
+    assert (done["state"], done["verdict"]) == ("finished", "improvement")
+    assert len(lab.do("/cache/prune", {"max_bytes": 0})["removed"]) == 2
+
+
+def test_a_quiet_comparison_has_the_machine_for_itself(lab):
+    log = lab.work / "order"
+    side = sh(f"echo m >> {log}; sleep 0.02")
+    doc = lab.do("/comparisons", {"base": side, "head": side, **SAME, "needs": {"exclusive": "quiet"}})
+    until(log.exists, "the first process")
+    others = [lab.script(f"echo o >> {log}", priority=100) for _ in range(2)]
+    assert lab.read(f"/comparisons/{doc['id']}?wait=60")["state"] == "finished"
+    for job in others:
+        lab.end_of(job)
+    assert log.read_text().split() == ["m"] * 14 + ["o"] * 2
