@@ -1,6 +1,5 @@
 #include "http/confirm.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
