@@ -50,8 +50,8 @@ int range_commit(const struct range *r, const char *word, char **ret)
 {
     *ret = NULL;
     if (word[0] != '\0' && word[0] != '-' && word[0] != '^') {
-        if (r->place.remote !=
-            NULL) { /* the upstream's own branch, not what this clone made of it */
+        /* The upstream's own branch, not what this clone made of it; HEAD is where we stand. */
+        if (r->place.remote != NULL && strncmp(word, "HEAD", 4) != 0) {
             char *there = cail_path("refs/remotes/%s/", r->place.remote);
             *ret = verify(r, there, word);
             free(there);

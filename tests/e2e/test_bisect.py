@@ -95,6 +95,19 @@ def test_it_goes_on_after_a_crash(lab):
     assert len(asked) == len(set(asked))
 
 
+def test_what_cannot_be_queued_waits(lab):
+    """Draining takes nothing new: the next comparison is asked for again, at the latest after a restart."""
+    toy(lab, 2)
+    doc = bisect(lab, 3)
+    until(lambda: lab.read(f"/comparisons/{doc['comparison']}")["state"] == "measuring", "the first process")
+    lab.do("/queue/drain")
+    waits = until(lambda: (b := lab.read(f"/bisections/{doc['id']}"))["comparison"] is None and b, "its end")
+    assert waits["state"] == "running" and len(waits["steps"]) == 1
+    lab.do("/queue/resume")
+    lab.stop().start()
+    assert end_of(lab, doc["id"])["culprit"]["sha"] == shas(3)[2]
+
+
 def test_it_is_canceled_with_its_comparison(lab, gate):
     g = gate("g")
     toy(lab, 3)
@@ -233,6 +246,23 @@ def test_the_client_bisects_between_two_commits(toy_line):
                       ([shas[3], shas[1], "-r", "bench"], "does not come before")):
         done = cail.run("bisect", *args)
         assert done.returncode in (64, 65) and say in done.stderr.decode(), done
+
+
+def test_commits_that_only_this_clone_has(toy_line):
+    d, cail, source, tree, shas = toy_line
+    git(tree, "pull", "-q")
+    git(tree, "checkout", "-q", "-b", "topic")
+    own = []
+    for i, v in enumerate((20, 20, 30, 30)):
+        (tree / "a.txt").write_text(f"{v}\n# own {i}\n")
+        git(tree, "commit", "-q", "-a", "-m", f"own {i}")
+        own.append(git(tree, "rev-parse", "HEAD"))
+    done = cail.run("bisect", "trunk", "HEAD", "-r", "bench", "--rounds", "6", "--no-confirm", "-b", "gemm", cwd=tree)
+    assert done.returncode == 0 and f"first bad commit: {own[2]} +50.0 %" in done.stdout.decode(), done
+    assert b"T: own 2" in done.stdout
+    done = cail.run("run", "bench", "--range", "HEAD~2..topic", "--steps", "2", cwd=tree)
+    assert done.returncode == 0 and {p["commit"] for p in points_of(d)["points"]} >= {own[1], own[3]}
+    assert all(p.get("position") is None for p in points_of(d)["points"] if p["commit"] in own)
 
 
 # --- change points that are measured ---
