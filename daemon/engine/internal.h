@@ -263,6 +263,8 @@ void trial_finish(struct engine *e, struct trial *t, enum comparison_state to, c
 /* Row and live event. */
 void trial_touched(struct engine *e, struct trial *t);
 void trial_loaded(struct engine *e, struct comparison *c, const struct measurement *m, size_t n);
+/* All is loaded: stored runs that were being compared have no job that goes on with them. */
+void trials_resume(struct engine *e);
 void trials_drop_all(struct engine *e);
 /* Its plan as kept: rounds, goal, seed, prepared sides. */
 bool trial_plan_read(const char *text, struct trial_plan *plan, struct trial_goal *goal,

@@ -286,6 +286,7 @@ int load_all(struct engine *e, struct cail_err *err)
         queue_named(e, "default");
         cards_table(e);
         place_all(e, &s);
+        trials_resume(e);
         bisect_resume(e);
         struct store_stats stats;
         store_stats(e->store, &stats);

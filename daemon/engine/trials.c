@@ -446,9 +446,15 @@ void trial_loaded(struct engine *e, struct comparison *c, const struct measureme
         t->lease = m[i].lease;
     }
     t->n = n;
-    if (c->kind == COMPARISON_UNPAIRED) {
-        t->judging = true;
-        pump_effect(e, EFFECT_JUDGE, c->id, 0);
+    t->judging = c->kind == COMPARISON_UNPAIRED;
+}
+
+void trials_resume(struct engine *e)
+{
+    for (struct comparison *c = e->comparisons; c; c = c->hh.next) {
+        const struct trial *t = c->trial;
+        if (t->judging)
+            pump_effect(e, EFFECT_JUDGE, c->id, 0);
     }
 }
 

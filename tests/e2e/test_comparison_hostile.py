@@ -181,3 +181,12 @@ def test_a_quiet_comparison_has_the_machine_for_itself(lab):
     for job in others:
         lab.end_of(job)
     assert log.read_text().split() == ["m"] * 14 + ["o"] * 2
+
+
+def test_stored_runs_are_judged_after_a_restart(lab):
+    job = lab.script("for i in $(seq 300); do echo \"::cail metric benchmark=b$i name=t value=$i unit=s better=lower\"; "
+                     "done")
+    lab.end_of(job)
+    ids = [lab.do("/comparisons", {"base": {"job": job}, "head": {"job": job}})["id"] for _ in range(40)]
+    lab.kill9().start()
+    assert {lab.read(f"/comparisons/{id}?wait=60")["state"] for id in ids} == {"finished"}
