@@ -112,7 +112,9 @@ static _Noreturn void become(const struct foreground *f, const char *const *argv
     setpgid(0, 0);
     if (with_tty)
         tcsetpgrp(f->tty, getpid());
-    prctl(PR_SET_PDEATHSIG, SIGHUP);
+    struct sigaction hup; /* under nohup it would be ignored, and the cards go with the client */
+    sigaction(SIGHUP, NULL, &hup);
+    prctl(PR_SET_PDEATHSIG, hup.sa_handler == SIG_IGN ? SIGTERM : SIGHUP);
     if (getppid() != parent)
         _exit(128 + SIGHUP);
     signal(SIGPIPE, SIG_DFL);

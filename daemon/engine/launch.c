@@ -358,6 +358,8 @@ static int fill(struct engine *e, struct job *j, struct launch *l, const struct 
     return 0;
 }
 
+enum { PAD_MAX = 120 << 10 };
+
 /* Both sides' stacks begin at the same place: the shorter one is filled up. */
 static int pad(struct engine *e, struct job *j, struct launch *l, const struct trial *t,
                enum side side, const struct exec_spec *spec, struct cail_err *err)
@@ -372,6 +374,8 @@ static int pad(struct engine *e, struct job *j, struct launch *l, const struct t
         CLEANUP(str_done) struct str x = STR_INIT;
         int digits = snprintf(NULL, 0, "%d", (int)j->attempt->number);
         size_t more = (bytes > own_bytes ? bytes - own_bytes : 0) + (size_t)(5 - digits);
+        if (more > PAD_MAX) /* the kernel takes no longer string; sides so unlike stay so */
+            more = PAD_MAX;
         for (size_t i = 0; i < more; i++)
             str_addc(&x, 'x');
         launch_put(l, "CAIL_PAD", x.p ? x.p : "");

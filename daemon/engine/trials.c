@@ -280,7 +280,7 @@ static int without_element(const struct cail_err *why, struct cail_err *err)
     const char *at = strchr(why->pointer + (why->pointer[0] == '/'), '/');
     *err = *why;
     snprintf(err->pointer, sizeof err->pointer, "%s", at ? at : "");
-    return err->code;
+    return (int)err->code;
 }
 
 /* Queue the jobs: sides to prepare, then the measuring one. */

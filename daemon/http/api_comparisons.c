@@ -91,13 +91,21 @@ static bool is_stale(struct api *api, const struct http_request *rq, int64_t id,
     return l->rc == 0 && !comparison_state_is_terminal(comparison_view_row(l->view)->state);
 }
 
-/* 0 with *ret, HTTP_RELOAD, or an error. */
-static int find(struct api *api, struct http_request *rq, int64_t id,
+/* 0 with *ret, HTTP_RELOAD, HTTP_WAIT for an end that is on its way to the disk, or an error. */
+static int find(struct api *api, struct http_request *rq, int64_t id, int64_t *ret_wait_key,
                 struct comparison_loaded **ret, struct cail_err *err)
 {
     struct comparison_loaded *l = *ret = api_loaded(rq);
-    if (!l || is_stale(api, rq, id, l))
+    if (!l)
         return api_reload(rq);
+    if (is_stale(api, rq, id, l) && !rq->expired) {
+        if (engine_batch(api->engine) == engine_durable(api->engine))
+            return api_reload(rq); /* it arrived while the rows were read */
+        if (rq->deadline_mono_us == 0)
+            rq->deadline_mono_us = clock_mono_us() + API_ENDING_US;
+        *ret_wait_key = id;
+        return HTTP_WAIT;
+    }
     if (l->rc == 0)
         return 0;
     *err = l->err;
@@ -119,7 +127,7 @@ API_SERVE(api_comparison)
     *ret_wait_key = id;
     if (must_wait(api, rq, id, wait_s))
         return HTTP_WAIT;
-    rc = find(api, rq, id, &l, err);
+    rc = find(api, rq, id, ret_wait_key, &l, err);
     if (rc)
         return rc;
     comparison_view_put(l->view, COMPARISON_JSON, NULL, &reply->body);
@@ -140,7 +148,6 @@ API_SERVE(api_comparison_report)
     struct api *api = app;
     struct comparison_loaded *l;
     int64_t id;
-    (void)ret_wait_key;
     int rc = API_QUERY(rq, err, "format");
     const char *word = http_query_get(rq, "format");
     size_t i = 0;
@@ -152,7 +159,7 @@ API_SERVE(api_comparison_report)
     if (rc == 0)
         rc = http_part_id(rq, 0, &id, err);
     if (rc == 0)
-        rc = find(api, rq, id, &l, err);
+        rc = find(api, rq, id, ret_wait_key, &l, err);
     if (rc)
         return rc;
     reply->content_type = formats[i].type;
@@ -166,7 +173,6 @@ API_SERVE(api_comparison_cancel)
     struct api *api = app;
     struct comparison_loaded *l;
     int64_t id, grace_ms;
-    (void)ret_wait_key;
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0)
         rc = body_grace(rq, &grace_ms, err);
@@ -176,7 +182,7 @@ API_SERVE(api_comparison_cancel)
         return rc;
     struct comparison *c = engine_comparison(api->engine, id);
     if (!c) {
-        rc = find(api, rq, id, &l, err);
+        rc = find(api, rq, id, ret_wait_key, &l, err);
         return rc ? rc
                   : err_set(err, E_CONFLICT, "comparison %" PRId64 " has already %s", id,
                             comparison_state_words[comparison_view_row(l->view)->state]);
@@ -262,7 +268,7 @@ API_SERVE(api_compare)
     *ret_wait_key = sc->id;
     if (must_wait(api, rq, sc->id, wait_s))
         return HTTP_WAIT;
-    rc = find(api, rq, sc->id, &l, err);
+    rc = find(api, rq, sc->id, ret_wait_key, &l, err);
     if (rc)
         return rc;
     comparison_view_put(l->view, COMPARISON_JSON, NULL, &reply->body);
