@@ -257,7 +257,7 @@ def small_disk(tmp_path):
 
 
 def fill(path):
-    with open(path, "wb") as f, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), open(path, "wb") as f:  # it may be full already
         while True:
             f.write(b"\xa5" * 65536)
             f.flush()

@@ -1,5 +1,5 @@
 /* Runs a fuzz target over files, for machines and compilers without libFuzzer: each file, each
- * half of it, and a few hundred changes of it drawn from a fixed seed. */
+ * half of it, and CAIL_FUZZ_CHANGES (200) changes of it drawn from a fixed seed. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CHANGES = 200 };
+enum { CHANGES = 200, CHANGES_MAX = 10000000 };
 
 static uint64_t next(uint64_t *x) /* xorshift64 (Marsaglia, 2003) */
 {
@@ -18,9 +18,16 @@ static uint64_t next(uint64_t *x) /* xorshift64 (Marsaglia, 2003) */
     return *x;
 }
 
-static void changed(struct str *s, uint64_t *seed)
+static long changes_wanted(void)
 {
-    for (int i = 0; s->len && i < CHANGES; i++) {
+    const char *text = getenv("CAIL_FUZZ_CHANGES");
+    long n = text ? strtol(text, NULL, 10) : CHANGES;
+    return n < 0 || n > CHANGES_MAX ? CHANGES : n;
+}
+
+static void changed(struct str *s, uint64_t *seed, long n)
+{
+    for (long i = 0; s->len && i < n; i++) {
         size_t at = (size_t)(next(seed) % s->len), len = s->len;
         char was = s->p[at];
         switch (next(seed) % 4) {
@@ -54,7 +61,7 @@ int main(int argc, char **argv)
         }
         LLVMFuzzerTestOneInput((const uint8_t *)s.p, s.len);
         LLVMFuzzerTestOneInput((const uint8_t *)s.p, s.len / 2);
-        changed(&s, &seed);
+        changed(&s, &seed, changes_wanted());
     }
     LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     printf("%d files\n", argc - 1);
