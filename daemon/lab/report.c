@@ -81,7 +81,8 @@ static void command(const struct job *j, struct str *out)
         }
         str_addc(out, '\n');
     } else {
-        str_addf(out, "curl -s \"$CAIL_URL/jobs/%lld/repro\" | bash # a script\n", (long long)j->id);
+        str_addf(out, "curl -s \"$CAIL_URL/jobs/%lld/repro\" | bash # a script\n",
+                 (long long)j->id);
     }
     job_spec_done(&spec);
 }
@@ -91,6 +92,19 @@ static void plain(struct str *out, const char *text)
 {
     for (const char *p = text; *p; p++)
         str_addc(out, (unsigned char)*p < ' ' || *p == 0x7f || *p == '`' ? '?' : *p);
+}
+
+/* Its figures are those of two sides in turns: the comparison's part says what they mean. */
+static bool is_compared(const struct job *j)
+{
+    static const char member[] = "\"comparison\":";
+    const char *at = j->spec;
+    while (at && (at = strstr(at, member))) {
+        at += sizeof member - 1;
+        if (*at >= '1' && *at <= '9')
+            return true; /* a label of that name has a string */
+    }
+    return false;
 }
 
 static void commands(const struct lab_report *r, struct str *out)
@@ -162,12 +176,13 @@ static void numbers(const struct lab_report *r, struct str *out)
 {
     bool any = false;
     for (size_t i = 0; i < r->n_jobs; i++)
-        any |= r->job[i].n_results > 0;
+        any |= r->job[i].n_results > 0 && !is_compared(r->job[i].job);
     if (!any)
         return;
     str_adds(out, "\n## Numbers\n\nMedians of the samples of each job.\n");
     for (size_t i = 0; i < r->n_jobs; i++)
-        results(&r->job[i], out);
+        if (!is_compared(r->job[i].job))
+            results(&r->job[i], out);
 }
 
 /* --- environment --- */
