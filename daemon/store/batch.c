@@ -87,6 +87,22 @@ void batch_blob(struct store_batch *b, const void *p, size_t len)
     put_bytes(b, TAG_BLOB, p, len);
 }
 
+void batch_text_or_null(struct store_batch *b, const char *text)
+{
+    if (text)
+        batch_text(b, text, strlen(text));
+    else
+        batch_null(b);
+}
+
+void batch_int_or_null(struct store_batch *b, int64_t v, int64_t null)
+{
+    if (v == null)
+        batch_null(b);
+    else
+        batch_int(b, v);
+}
+
 void batch_clear(struct store_batch *b)
 {
     if (b->cap > ARENA_KEEP_BYTES) {
@@ -160,14 +176,6 @@ bool store_batch_is_empty(const struct store_batch *b)
 static void put_string(struct store_batch *b, const char *s)
 {
     batch_text(b, s, strlen(s));
-}
-
-static void put_id_or_null(struct store_batch *b, int64_t id)
-{
-    if (id)
-        batch_int(b, id);
-    else
-        batch_null(b);
 }
 
 void store_put_job(struct store_batch *b, const struct job *j, bool is_new)
@@ -257,8 +265,8 @@ void store_put_idem(struct store_batch *b, const char *key, const char *body_sha
     batch_op(b, W_IDEM);
     put_string(b, key);
     put_string(b, body_sha256);
-    put_id_or_null(b, job_id);
-    put_id_or_null(b, group_id);
+    batch_int_or_null(b, job_id, 0);
+    batch_int_or_null(b, group_id, 0);
     batch_int(b, at_us);
 }
 

@@ -29,8 +29,10 @@ void batch_op(struct store_batch *b, enum write_stmt stmt);
 void batch_null(struct store_batch *b);
 void batch_int(struct store_batch *b, int64_t v);
 void batch_real(struct store_batch *b, double v);
-void batch_text(struct store_batch *b, const char *p, size_t len); /* copied */
-void batch_blob(struct store_batch *b, const void *p, size_t len); /* copied */
+void batch_text(struct store_batch *b, const char *p, size_t len);      /* copied */
+void batch_blob(struct store_batch *b, const void *p, size_t len);      /* copied */
+void batch_text_or_null(struct store_batch *b, const char *text);       /* NULL = NULL */
+void batch_int_or_null(struct store_batch *b, int64_t v, int64_t null); /* v == null = NULL */
 void batch_clear(struct store_batch *b); /* keeps the arena unless a rare giant made it huge */
 void batch_free(struct store_batch *b);
 

@@ -10,56 +10,35 @@
 
 /* --- noun -> batch --- */
 
-static void put_text(struct store_batch *b, const char *text)
-{
-    if (text)
-        batch_text(b, text, strlen(text));
-    else
-        batch_null(b);
-}
-
-static void put_int_or_null(struct store_batch *b, int64_t v)
-{
-    if (v)
-        batch_int(b, v);
-    else
-        batch_null(b);
-}
-
 void store_put_bisection(struct store_batch *b, const struct bisection *x)
 {
     batch_op(b, W_BISECTION);
     batch_int(b, x->id);
-    put_text(b, bisection_state_words[x->state]);
-    put_text(b, x->name);
-    put_text(b, x->recipe);
-    put_text(b, x->spec);
-    put_text(b, x->steps);
-    put_int_or_null(b, x->comparison);
+    batch_text_or_null(b, bisection_state_words[x->state]);
+    batch_text_or_null(b, x->name);
+    batch_text_or_null(b, x->recipe);
+    batch_text_or_null(b, x->spec);
+    batch_text_or_null(b, x->steps);
+    batch_int_or_null(b, x->comparison, 0);
     batch_int(b, x->uid);
-    put_text(b, x->user);
-    put_text(b, x->pr);
+    batch_text_or_null(b, x->user);
+    batch_text_or_null(b, x->pr);
     batch_int(b, x->created_at_us);
-    put_int_or_null(b, x->finished_at_us);
-    put_text(b, x->culprit);
-    put_text(b, x->reason);
+    batch_int_or_null(b, x->finished_at_us, 0);
+    batch_text_or_null(b, x->culprit);
+    batch_text_or_null(b, x->reason);
 }
 
 void store_put_change_check(struct store_batch *b, int64_t series_id, const struct change_check *x)
 {
     batch_op(b, W_CHANGE_CHECK);
     batch_int(b, series_id);
-    put_text(b, x->before_point);
-    put_text(b, x->after_point);
+    batch_text_or_null(b, x->before_point);
+    batch_text_or_null(b, x->after_point);
     batch_int(b, x->comparison);
 }
 
 /* --- row -> noun --- */
-
-static char *text_or_null(sqlite3_stmt *st, int column)
-{
-    return sqlite3_column_type(st, column) == SQLITE_NULL ? NULL : mem_strdup(row_text(st, column));
-}
 
 /* The current row of a SELECT of BISECTION_COLUMNS; SQLite reads NULL as 0. */
 static int get_bisection(sqlite3_stmt *st, struct bisection **ret, struct cail_err *err)
@@ -78,11 +57,11 @@ static int get_bisection(sqlite3_stmt *st, struct bisection **ret, struct cail_e
     x->comparison = sqlite3_column_int64(st, 6);
     x->uid = (uid_t)sqlite3_column_int64(st, 7);
     x->user = mem_strdup(row_text(st, 8));
-    x->pr = text_or_null(st, 9);
+    x->pr = row_text_or_null(st, 9);
     x->created_at_us = sqlite3_column_int64(st, 10);
     x->finished_at_us = sqlite3_column_int64(st, 11);
-    x->culprit = text_or_null(st, 12);
-    x->reason = text_or_null(st, 13);
+    x->culprit = row_text_or_null(st, 12);
+    x->reason = row_text_or_null(st, 13);
     return 0;
 }
 
@@ -170,8 +149,8 @@ int store_read_commit(struct store_reader *r, const char *sha, struct commit_inf
     if (sqlite3_column_type(st, 0) != SQLITE_NULL)
         ret->position = sqlite3_column_int64(st, 0);
     ret->committed_at_us = sqlite3_column_int64(st, 1);
-    ret->author = text_or_null(st, 2);
-    ret->subject = text_or_null(st, 3);
+    ret->author = row_text_or_null(st, 2);
+    ret->subject = row_text_or_null(st, 3);
     return 0;
 }
 

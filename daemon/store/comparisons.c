@@ -8,44 +8,28 @@
 
 /* --- noun -> batch --- */
 
-static void put_text(struct store_batch *b, const char *text)
-{
-    if (text)
-        batch_text(b, text, strlen(text));
-    else
-        batch_null(b);
-}
-
-static void put_int_or_null(struct store_batch *b, int64_t v, int64_t null)
-{
-    if (v == null)
-        batch_null(b);
-    else
-        batch_int(b, v);
-}
-
 void store_put_comparison(struct store_batch *b, const struct comparison *c)
 {
     batch_op(b, W_COMPARISON);
     batch_int(b, c->id);
-    put_text(b, comparison_state_words[c->state]);
-    put_text(b, comparison_kind_words[c->kind]);
-    put_text(b, c->name);
-    put_text(b, c->recipe);
-    put_text(b, c->spec);
-    put_text(b, c->plan);
-    put_int_or_null(b, c->base_job, 0);
-    put_int_or_null(b, c->head_job, 0);
-    put_int_or_null(b, c->measure_job, 0);
+    batch_text_or_null(b, comparison_state_words[c->state]);
+    batch_text_or_null(b, comparison_kind_words[c->kind]);
+    batch_text_or_null(b, c->name);
+    batch_text_or_null(b, c->recipe);
+    batch_text_or_null(b, c->spec);
+    batch_text_or_null(b, c->plan);
+    batch_int_or_null(b, c->base_job, 0);
+    batch_int_or_null(b, c->head_job, 0);
+    batch_int_or_null(b, c->measure_job, 0);
     batch_int(b, c->uid);
-    put_text(b, c->user);
-    put_text(b, c->pr);
+    batch_text_or_null(b, c->user);
+    batch_text_or_null(b, c->pr);
     batch_int(b, c->created_at_us);
-    put_int_or_null(b, c->finished_at_us, 0);
-    put_text(b, c->verdict < 0 ? NULL : verdict_words[c->verdict]);
-    put_int_or_null(b, c->exit_code, -1);
-    put_text(b, c->reason);
-    put_text(b, c->judged);
+    batch_int_or_null(b, c->finished_at_us, 0);
+    batch_text_or_null(b, c->verdict < 0 ? NULL : verdict_words[c->verdict]);
+    batch_int_or_null(b, c->exit_code, -1);
+    batch_text_or_null(b, c->reason);
+    batch_text_or_null(b, c->judged);
 }
 
 void store_put_measurement(struct store_batch *b, const struct measurement *m)
@@ -55,9 +39,9 @@ void store_put_measurement(struct store_batch *b, const struct measurement *m)
     batch_int(b, m->seq);
     batch_int(b, m->batch);
     batch_int(b, m->round);
-    put_text(b, side_words[m->side]);
+    batch_text_or_null(b, side_words[m->side]);
     batch_int(b, m->attempt_id);
-    put_text(b, measurement_state_words[m->state]);
+    batch_text_or_null(b, measurement_state_words[m->state]);
     batch_int(b, m->lease);
 }
 
@@ -67,26 +51,16 @@ void store_put_aa(struct store_batch *b, int64_t comparison_id, const char *benc
 {
     batch_op(b, W_AA);
     batch_int(b, comparison_id);
-    put_text(b, benchmark);
-    put_text(b, params);
-    put_text(b, metric);
-    put_text(b, fingerprint);
+    batch_text_or_null(b, benchmark);
+    batch_text_or_null(b, params);
+    batch_text_or_null(b, metric);
+    batch_text_or_null(b, fingerprint);
     batch_real(b, effect);
     batch_int(b, alarm);
     batch_int(b, at_us);
 }
 
 /* --- row -> noun --- */
-
-static char *text_or_null(sqlite3_stmt *st, int column)
-{
-    return sqlite3_column_type(st, column) == SQLITE_NULL ? NULL : mem_strdup(row_text(st, column));
-}
-
-static int64_t int_or(sqlite3_stmt *st, int column, int64_t null)
-{
-    return sqlite3_column_type(st, column) == SQLITE_NULL ? null : sqlite3_column_int64(st, column);
-}
 
 /* The current row of a SELECT of COMPARISON_COLUMNS. */
 static int get_comparison(sqlite3_stmt *st, struct comparison **ret, struct cail_err *err)
@@ -104,21 +78,21 @@ static int get_comparison(sqlite3_stmt *st, struct comparison **ret, struct cail
     c->state = (enum comparison_state)state;
     c->kind = (enum comparison_kind)kind;
     c->name = mem_strdup(row_text(st, 3));
-    c->recipe = text_or_null(st, 4);
+    c->recipe = row_text_or_null(st, 4);
     c->spec = mem_strdup(row_text(st, 5));
     c->plan = mem_strdup(row_text(st, 6));
-    c->base_job = int_or(st, 7, 0);
-    c->head_job = int_or(st, 8, 0);
-    c->measure_job = int_or(st, 9, 0);
+    c->base_job = row_int_or(st, 7, 0);
+    c->head_job = row_int_or(st, 8, 0);
+    c->measure_job = row_int_or(st, 9, 0);
     c->uid = (uid_t)sqlite3_column_int64(st, 10);
     c->user = mem_strdup(row_text(st, 11));
-    c->pr = text_or_null(st, 12);
+    c->pr = row_text_or_null(st, 12);
     c->created_at_us = sqlite3_column_int64(st, 13);
-    c->finished_at_us = int_or(st, 14, 0);
+    c->finished_at_us = row_int_or(st, 14, 0);
     c->verdict = verdict;
-    c->exit_code = (int32_t)int_or(st, 16, -1);
-    c->reason = text_or_null(st, 17);
-    c->judged = text_or_null(st, 18);
+    c->exit_code = (int32_t)row_int_or(st, 16, -1);
+    c->reason = row_text_or_null(st, 17);
+    c->judged = row_text_or_null(st, 18);
     return 0;
 }
 

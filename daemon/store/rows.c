@@ -109,14 +109,6 @@ static const struct field topic_fields[] = {TOPIC_FIRST(FIELD, WORD) TOPIC_FIELD
 
 /* --- noun -> batch --- */
 
-static void put_text(struct store_batch *b, const char *text)
-{
-    if (text)
-        batch_text(b, text, strlen(text));
-    else
-        batch_null(b);
-}
-
 static void put_number(struct store_batch *b, int64_t v, bool is_null)
 {
     if (is_null)
@@ -156,7 +148,7 @@ static void put_field(struct store_batch *b, const struct field *f, const char *
     case F_TEXT:
     case F_TEXT_NULL:
         memcpy(&text, at, sizeof text);
-        put_text(b, text);
+        batch_text_or_null(b, text);
         return;
     case F_CHARS:
         batch_text(b, at, strnlen(at, f->size));
@@ -168,7 +160,7 @@ static void put_field(struct store_batch *b, const struct field *f, const char *
     case F_WORD:
         v = int_at(f, at);
         BUG_ON(v < 0 || v >= f->n_words);
-        put_text(b, f->words[v]);
+        batch_text_or_null(b, f->words[v]);
         return;
     case F_I64:
     case F_I32:
@@ -293,6 +285,16 @@ const char *row_text(sqlite3_stmt *st, int column)
 {
     const unsigned char *text = sqlite3_column_text(st, column);
     return text ? (const char *)text : "";
+}
+
+char *row_text_or_null(sqlite3_stmt *st, int column)
+{
+    return sqlite3_column_type(st, column) == SQLITE_NULL ? NULL : mem_strdup(row_text(st, column));
+}
+
+int64_t row_int_or(sqlite3_stmt *st, int column, int64_t null)
+{
+    return sqlite3_column_type(st, column) == SQLITE_NULL ? null : sqlite3_column_int64(st, column);
 }
 
 int row_get_word(sqlite3_stmt *st, int column, const char *const *words, int n, int *ret,

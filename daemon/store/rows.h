@@ -95,7 +95,7 @@
     X(killed, I32, end.killed)                                                                     \
     X(unkillable, TEXT_NULL, end.unkillable)
 
-#define GROUP_FIXED(X, W) X(created_at_us, I64, created_at_us)
+#define GROUP_FIXED(X, W)        X(created_at_us, I64, created_at_us)
 #define GROUP_MOVING_FIRST(X, W) X(name, TEXT, name)
 #define GROUP_MOVING(X, W)                                                                         \
     X(size, I32, size)                                                                             \
@@ -236,5 +236,8 @@ int row_get_word(sqlite3_stmt *st, int column, const char *const *words, int n, 
                  struct cail_err *err) NODISCARD;
 /* A text column, "" when it is NULL; valid until the next step. */
 const char *row_text(sqlite3_stmt *st, int column);
+/* NULL where it is NULL; the caller's. */
+char *row_text_or_null(sqlite3_stmt *st, int column);
+int64_t row_int_or(sqlite3_stmt *st, int column, int64_t null);
 
 #endif

@@ -11,16 +11,6 @@
 #include "store/internal.h"
 #include "store/series.h"
 
-static char *text_or_null(sqlite3_stmt *st, int column)
-{
-    return sqlite3_column_type(st, column) == SQLITE_NULL ? NULL : mem_strdup(row_text(st, column));
-}
-
-static int64_t int_or(sqlite3_stmt *st, int column, int64_t null)
-{
-    return sqlite3_column_type(st, column) == SQLITE_NULL ? null : sqlite3_column_int64(st, column);
-}
-
 static double real_or_nan(sqlite3_stmt *st, int column)
 {
     return sqlite3_column_type(st, column) == SQLITE_NULL ? NAN : sqlite3_column_double(st, column);
@@ -67,8 +57,8 @@ static int get_series(sqlite3_stmt *st, struct series *ret, struct cail_err *err
                            .unit = mem_strdup(row_text(st, 5)),
                            .better = (enum better)better,
                            .kind = (enum metric_kind)kind,
-                           .recipe = text_or_null(st, 8),
-                           .recipe_version = text_or_null(st, 9),
+                           .recipe = row_text_or_null(st, 8),
+                           .recipe_version = row_text_or_null(st, 9),
                            .points = sqlite3_column_int64(st, 10),
                            .last_at_us = sqlite3_column_int64(st, 11),
                            .last_job_id = sqlite3_column_int64(st, 12),
@@ -196,11 +186,11 @@ static int get_point(sqlite3_stmt *st, struct point *ret, struct cail_err *err)
     *ret = (struct point){.result_id = sqlite3_column_int64(st, 0),
                           .job_id = sqlite3_column_int64(st, 1),
                           .at_us = sqlite3_column_int64(st, 3),
-                          .commit = {.sha = text_or_null(st, 2),
-                                     .position = int_or(st, 4, -1),
-                                     .committed_at_us = int_or(st, 5, 0),
-                                     .author = text_or_null(st, 13),
-                                     .subject = text_or_null(st, 14)},
+                          .commit = {.sha = row_text_or_null(st, 2),
+                                     .position = row_int_or(st, 4, -1),
+                                     .committed_at_us = row_int_or(st, 5, 0),
+                                     .author = row_text_or_null(st, 13),
+                                     .subject = row_text_or_null(st, 14)},
                           .status = (enum result_status)status,
                           .flags = (uint32_t)sqlite3_column_int64(st, 7),
                           .n = sqlite3_column_int64(st, 8),
@@ -370,9 +360,9 @@ int store_read_baselines(struct store_reader *r, struct baseline_rows *ret, stru
     while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row) {
         ret->row = grow(ret->row, ret->n, sizeof *ret->row);
         ret->row[ret->n++] = (struct baseline){.name = mem_strdup(row_text(st, 0)),
-                                               .sha = text_or_null(st, 1),
-                                               .job_id = int_or(st, 2, 0),
-                                               .note = text_or_null(st, 3),
+                                               .sha = row_text_or_null(st, 1),
+                                               .job_id = row_int_or(st, 2, 0),
+                                               .note = row_text_or_null(st, 3),
                                                .user = mem_strdup(row_text(st, 4)),
                                                .at_us = sqlite3_column_int64(st, 5)};
     }
@@ -419,11 +409,11 @@ int store_read_annotations(struct store_reader *r, const char *benchmark,
     while ((code = reader_step(r, st, &is_row, err)) == 0 && is_row) {
         ret->row = grow(ret->row, ret->n, sizeof *ret->row);
         ret->row[ret->n++] = (struct annotation){.id = sqlite3_column_int64(st, 0),
-                                                 .benchmark = text_or_null(st, 1),
-                                                 .sha = text_or_null(st, 2),
-                                                 .on_at_us = int_or(st, 3, 0),
+                                                 .benchmark = row_text_or_null(st, 1),
+                                                 .sha = row_text_or_null(st, 2),
+                                                 .on_at_us = row_int_or(st, 3, 0),
                                                  .text = mem_strdup(row_text(st, 4)),
-                                                 .url = text_or_null(st, 5),
+                                                 .url = row_text_or_null(st, 5),
                                                  .user = mem_strdup(row_text(st, 6)),
                                                  .at_us = sqlite3_column_int64(st, 7)};
     }
@@ -450,8 +440,8 @@ int store_read_change_states(struct store_reader *r, int64_t series_id,
         ret->row[ret->n++] = (struct change_state_row){.before_point = mem_strdup(row_text(st, 0)),
                                                        .after_point = mem_strdup(row_text(st, 1)),
                                                        .state = (enum change_state)state,
-                                                       .note = text_or_null(st, 3),
-                                                       .url = text_or_null(st, 4),
+                                                       .note = row_text_or_null(st, 3),
+                                                       .url = row_text_or_null(st, 4),
                                                        .user = mem_strdup(row_text(st, 5)),
                                                        .at_us = sqlite3_column_int64(st, 6)};
     }
