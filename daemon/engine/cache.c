@@ -12,6 +12,7 @@
 #include "base/jw.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/history.h"
 #include "wire/job_doc.h"
 #include "wire/job_spec.h"
 
@@ -45,19 +46,6 @@ char *cache_dir(struct engine *e, const struct job *j)
     return mem_printf("%s/cache/%s-%.16s", root, j->recipe, key);
 }
 
-/* "sha <commit>" among the identity's lines. */
-static char *source_of(const char *identity, size_t len)
-{
-    for (const char *p = identity, *end = identity + len; p < end;) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p));
-        size_t n = nl ? (size_t)(nl - p) : (size_t)(end - p);
-        if (n > 4 && strncmp(p, "sha ", 4) == 0)
-            return mem_strndup(p + 4, n - 4);
-        p += n + 1;
-    }
-    return NULL;
-}
-
 /* The spec's members behind the key and the commit, which are always its first two. */
 static const char *members_behind_key(const struct job *j)
 {
@@ -78,7 +66,7 @@ void cache_set_key(struct engine *e, struct job *j, const char *identity, size_t
     if (!r || job_spec_read(j->spec, &spec, NULL))
         return;
     recipe_cache_key(r, spec.params, identity, len, key);
-    CLEANUP(mem_freep) char *sha = source_of(identity, len);
+    CLEANUP(mem_freep) char *sha = history_identity_sha(identity, len);
     struct str s = STR_INIT;
     struct jw w = JW(&s);
     jw_open(&w, '{');

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "engine/history.h"
 #include "wire/job_doc.h"
+#include "wire/job_spec.h"
 
 struct group *group_of(struct engine *e, const struct job *j)
 {
@@ -284,21 +285,10 @@ static void requeue(struct engine *e, struct job *j, const struct engine_known_s
     settle_after(e, j, states);
 }
 
-/* The comparison that the job was made for, 0 = none. */
-static int64_t comparison_of(const struct job *j)
-{
-    static const char member[] = "\"comparison\":";
-    const char *at = j->spec;
-    while ((at = strstr(at, member)) &&
-           !(at[sizeof member - 1] >= '1' && at[sizeof member - 1] <= '9'))
-        at++; /* a label of that name has a string */
-    return at ? strtoll(at + sizeof member - 1, NULL, 10) : 0;
-}
-
 /* Its comparison is over; alone the job would measure nothing. */
 static int check_alone(const struct job *j, struct cail_err *err)
 {
-    int64_t id = comparison_of(j);
+    int64_t id = job_spec_comparison(j->spec);
     return id ? err_set(err, E_CONFLICT,
                         "job %lld belongs to comparison %lld: compare again instead",
                         (long long)j->id, (long long)id)
@@ -383,7 +373,7 @@ int engine_add_results(struct engine *e, const struct job *j, int64_t attempt_id
     if (!attempt_id)
         return err_set(err, E_CONFLICT, "job %lld has not started: results belong to an attempt",
                        (long long)j->id);
-    int64_t id = comparison_of(j);
+    int64_t id = job_spec_comparison(j->spec);
     if (id && !engine_comparison(e, id)) /* what was said of them stays said */
         return err_set(err, E_CONFLICT, "comparison %lld, which job %lld belongs to, is over",
                        (long long)id, (long long)j->id);

@@ -120,7 +120,7 @@ char *history_host(const char *provenance)
 
 /* --- the commit --- */
 
-static char *identity_sha(const char *p, size_t len)
+char *history_identity_sha(const char *p, size_t len)
 {
     for (const char *end = p + len; p && p < end;) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
@@ -145,7 +145,7 @@ static char *spec_sha(const char *spec)
 
 char *history_sha(const char *spec, const char *identity, size_t identity_len)
 {
-    char *sha = identity ? identity_sha(identity, identity_len) : NULL;
+    char *sha = identity ? history_identity_sha(identity, identity_len) : NULL;
     if (!sha)
         sha = spec_sha(spec);
     if (sha && !history_is_sha(sha)) {

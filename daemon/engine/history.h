@@ -47,6 +47,8 @@ size_t history_series(const struct history *h, int64_t *ret, size_t max);
  * cache-key, else what an earlier step found, else source.ref where that is a sha. NULL = not said.
  * Caller frees. */
 char *history_sha(const char *spec, const char *identity, size_t identity_len);
+/* "sha X" among the lines of a cache-key file alone. NULL = not said; caller frees. */
+char *history_identity_sha(const char *identity, size_t len);
 /* 7 to 64 lower-case hex digits. */
 bool history_is_sha(const char *text);
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/profile.h"
+#include "recipe/upstream.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
 
@@ -209,10 +210,8 @@ static void put_recipe(struct engine *e, struct launch *l, const struct job *j,
     if (build) /* also for a step behind a cached one, which may have been skipped */
         launch_put(l, "CAIL_BUILD_DIR", build);
     for (size_t i = 0; i < e->config.n_upstreams; i++) {
-        char key[128];
-        snprintf(key, sizeof key, "CAIL_UPSTREAM_%s_URL", e->config.upstreams[i].name);
-        for (char *c = key; *c; c++)
-            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c == '-' ? '_' : *c);
+        char key[96];
+        upstream_env_name(e->config.upstreams[i].name, key);
         launch_put(l, key, e->config.upstreams[i].url);
     }
     for (char **name = r->env_pass; name && *name; name++)
@@ -352,7 +351,7 @@ static int fill(struct engine *e, struct job *j, struct launch *l, const struct 
     rc = pick_argv(e, l, j, spec, err);
     if (rc || !t)
         return rc;
-    launch_side(e, l, j, t, side);
+    launch_side(l, j, t, side);
     if (t->rq.side[side].argv)
         spec->argv = (const char *const *)t->rq.side[side].argv;
     return 0;

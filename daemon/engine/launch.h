@@ -32,8 +32,7 @@ void launch_container_free(struct launch *l);
 
 /* launch_side.c: what one side of a comparison adds: its parameters, environment, build, folder of
  * binaries. Nothing in it tells a process which side it is. */
-void launch_side(struct engine *e, struct launch *l, const struct job *j, const struct trial *t,
-                 enum side side);
+void launch_side(struct launch *l, const struct job *j, const struct trial *t, enum side side);
 /* The links in the attempt's folder that give both sides names of equal length. */
 int launch_side_links(struct engine *e, const struct job *j, const struct trial *t, enum side side,
                       struct cail_err *err) NODISCARD;

@@ -56,13 +56,11 @@ static const char *path_of(const struct launch *l)
     return "/usr/bin:/bin";
 }
 
-void launch_side(struct engine *e, struct launch *l, const struct job *j, const struct trial *t,
-                 enum side side)
+void launch_side(struct launch *l, const struct job *j, const struct trial *t, enum side side)
 {
     const struct comparison_side *s = &t->rq.side[side];
     const struct trial_prepared *p = &t->side[side];
     const char *dir = j->attempt->dir;
-    (void)e;
     put_env(l, t->rq.env);
     put_env(l, s->env);
     launch_put(l, "CAIL_ROUNDS", "1");

@@ -11,6 +11,7 @@
 
 #include "base/jw.h"
 #include "base/mem.h"
+#include "base/shell.h"
 #include "engine/history.h"
 #include "wire/json.h"
 
@@ -58,17 +59,8 @@ char *trial_fingerprint_of(const struct attempt *a)
 
 static void put_word(struct str *s, const char *word)
 {
-    if (*word && !word[strcspn(word, " \t\n\"'\\$`*?[](){}<>|&;#~!")]) {
-        str_addf(s, " %s", word);
-        return;
-    }
-    str_adds(s, " '");
-    for (; *word; word++)
-        if (*word == '\'')
-            str_adds(s, "'\\''");
-        else
-            str_addc(s, *word);
-    str_addc(s, '\'');
+    str_addc(s, ' ');
+    shell_word(s, word);
 }
 
 /* A command that is a shell's is that shell's text. */
@@ -92,11 +84,7 @@ static void put_params(struct str *s, const char *flag, const char *object)
         return;
     json_object_foreach(v, key, m) {
         CLEANUP(str_done) struct str one = STR_INIT;
-        str_addf(&one, "%s=", key);
-        if (json_is_string(m))
-            str_adds(&one, json_string_value(m));
-        else
-            json_put(&one, m);
+        json_put_pair(&one, key, m);
         str_addf(s, " %s", flag);
         put_word(s, one.p);
     }

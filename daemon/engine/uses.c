@@ -14,7 +14,7 @@
 #include "wire/job_spec.h"
 #include "wire/json.h"
 
-enum { DEPTH_MAX = 4, USES_OF_ALL_MAX = 4096 };
+enum { DEPTH_MAX = 4 };
 
 /* One build that one request wants. */
 struct uses {

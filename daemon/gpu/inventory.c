@@ -115,12 +115,6 @@ void inventory_judge(struct inventory *v, size_t i, int64_t now)
     judge_books(v, i, why);
 }
 
-bool inventory_settled(const struct inventory *v, size_t i, const char **why)
-{
-    *why = v->card[i].reason;
-    return settled(v, i);
-}
-
 /* --- the probe speaks --- */
 
 static void take_facts(struct gpu_card *c, const struct gpu_card *from, bool partial)

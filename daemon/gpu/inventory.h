@@ -55,8 +55,6 @@ void inventory_lost(struct inventory *v, size_t i, const char *error);
 void inventory_tick(struct inventory *v, int64_t now_mono_us);
 void inventory_drain(struct inventory *v, size_t i, bool on, const char *note, int64_t now_mono_us);
 void inventory_quarantine(struct inventory *v, size_t i, const char *why);
-/* Clean, whatever drain and quarantine say: what a settling card has to become. */
-bool inventory_settled(const struct inventory *v, size_t i, const char **why);
 /* Anything that a scheduler would want to know since the last call? */
 bool inventory_changed(struct inventory *v);
 /* May that Xid be a program's own doing? Then the card is not to blame (NVIDIA's Xid catalogue and

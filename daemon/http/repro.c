@@ -7,21 +7,10 @@
 #include "base/digest.h"
 #include "base/ftime.h"
 #include "base/mem.h"
+#include "base/shell.h"
 #include "http/api.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
-
-static void quote(struct str *out, const char *text)
-{
-    str_addc(out, '\'');
-    for (; *text; text++) {
-        if (*text == '\'')
-            str_adds(out, "'\\''");
-        else
-            str_addc(out, *text);
-    }
-    str_addc(out, '\'');
-}
 
 static void comment(struct str *out, const char *label, const char *text)
 {
@@ -61,7 +50,7 @@ static void environment(const struct job_spec *spec, struct str *out)
         }
         str_adds(out, "export ");
         str_add(out, *e, name + 1);
-        quote(out, *e + name + 1);
+        shell_quote(out, *e + name + 1);
         str_addc(out, '\n');
     }
 }
@@ -73,22 +62,18 @@ static void recipe(const struct job_spec *spec, struct str *out)
     const char *key;
     json_t *v;
     str_adds(out, "exec cail run ");
-    quote(out, spec->recipe);
+    shell_quote(out, spec->recipe);
     if (json_read(spec->params, strlen(spec->params), &params, &err) != 0)
         params = NULL;
     json_object_foreach(params, key, v) {
         CLEANUP(str_done) struct str pair = STR_INIT;
-        str_addf(&pair, "%s=", key);
-        if (json_is_string(v))
-            str_adds(&pair, json_string_value(v));
-        else
-            json_put(&pair, v);
+        json_put_pair(&pair, key, v);
         str_adds(out, " -p ");
-        quote(out, pair.p);
+        shell_quote(out, pair.p);
     }
     if (spec->build_root) {
         str_adds(out, " --build-root ");
-        quote(out, spec->build_root);
+        shell_quote(out, spec->build_root);
     }
     str_addc(out, '\n');
 }
@@ -106,7 +91,7 @@ static void here_document(const char *text, struct str *out)
 static void option(struct str *out, const char *name, const char *value)
 {
     str_addf(out, " %s ", name);
-    quote(out, value);
+    shell_quote(out, value);
 }
 
 /* Of the job's container all but what was leased: cards, ports and pinned cpus are the machine's to
@@ -150,12 +135,12 @@ static void container(const struct job_spec *spec, const struct job *j, struct s
     else
         str_adds(out, " --workdir \"$dir\"");
     str_addc(out, ' ');
-    quote(out, c->image);
+    shell_quote(out, c->image);
     if (spec->script)
         str_adds(out, strncmp(spec->script, "#!", 2) == 0 ? " \"$file\"" : " /bin/bash \"$file\"");
     for (const char **arg = spec->argv; arg && *arg; arg++) {
         str_addc(out, ' ');
-        quote(out, *arg);
+        shell_quote(out, *arg);
     }
     str_addc(out, '\n');
 }
@@ -181,7 +166,7 @@ void repro_script(const struct job *j, const struct job_spec *spec, const struct
     environment(spec, out);
     if (spec->cwd) {
         str_adds(out, "cd -- ");
-        quote(out, spec->cwd);
+        shell_quote(out, spec->cwd);
         str_adds(out, " || exit 1\n");
     }
     if (spec->recipe) {
@@ -192,7 +177,7 @@ void repro_script(const struct job *j, const struct job_spec *spec, const struct
         str_adds(out, "exec");
         for (const char **arg = spec->argv; arg && *arg; arg++) {
             str_addc(out, ' ');
-            quote(out, *arg);
+            shell_quote(out, *arg);
         }
         str_addc(out, '\n');
     }

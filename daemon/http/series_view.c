@@ -136,22 +136,6 @@ static void put_in_order(struct view *v)
 
 /* --- the cut --- */
 
-/* Smallest change that counts, by the kind of metric. */
-static double least_of(enum metric_kind kind)
-{
-    switch (kind) {
-    case METRIC_TIME:
-    case METRIC_RATE:
-        return .01;
-    case METRIC_COUNT:
-        return .001;
-    case METRIC_EXACT:
-    case METRIC_KIND_COUNT:
-        break;
-    }
-    return 0;
-}
-
 static void cut(struct view *v, bool compat_otava)
 {
     struct stats_edivisive_rule rule = stats_edivisive_default;
@@ -167,7 +151,7 @@ static void cut(struct view *v, bool compat_otava)
         v->of_value[v->n_values++] = i;
     }
     rule.compat_otava = compat_otava;
-    v->min_magnitude = compat_otava ? 0 : least_of(v->series.kind);
+    v->min_magnitude = compat_otava ? 0 : metric_kind_least(v->series.kind);
     if (!compat_otava && v->aa_floor > v->min_magnitude)
         v->min_magnitude = v->aa_floor;
     rule.min_magnitude = v->min_magnitude;

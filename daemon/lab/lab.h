@@ -64,8 +64,6 @@ struct lab_pr_change {
 /* Which one `text` means; `of` names an upstream for a plain number, NULL = none. */
 int lab_pr_read(const struct lab *lab, const char *text, const char *of, struct upstream_pr *ret,
                 struct cail_err *err) NODISCARD;
-/* The one address of what `text` means, or NULL when it is none of a known upstream's. */
-char *lab_pr_canonical(const struct lab *lab, const char *text, const char *of);
 /* Known already: *ret_new false, and changed where c says something. E_TOO_MANY at LAB_PRS_MAX. */
 int lab_pr_add(struct lab *lab, struct store_batch *b, const struct upstream_pr *which,
                const struct lab_pr_change *c, int64_t now_us, const struct pr **ret, bool *ret_new,

@@ -52,12 +52,6 @@ int lab_pr_read(const struct lab *lab, const char *text, const char *of, struct 
     return upstream_pr_read(lab->upstream, lab->n_upstreams, text, of, ret, err);
 }
 
-char *lab_pr_canonical(const struct lab *lab, const char *text, const char *of)
-{
-    struct upstream_pr which;
-    return lab_pr_read(lab, text, of, &which, NULL) ? NULL : mem_strdup(which.url);
-}
-
 const struct pr *lab_pr_by_url(const struct lab *lab, const char *url)
 {
     struct pr *p;

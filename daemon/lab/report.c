@@ -53,11 +53,7 @@ static void recipe_command(const struct job_spec *spec, struct str *out)
         params = NULL;
     json_object_foreach(params, key, v) {
         CLEANUP(str_done) struct str pair = STR_INIT;
-        str_addf(&pair, "%s=", key);
-        if (json_is_string(v))
-            str_adds(&pair, json_string_value(v));
-        else
-            json_put(&pair, v);
+        json_put_pair(&pair, key, v);
         str_adds(out, " -p ");
         md_shell(out, pair.p);
     }
@@ -94,19 +90,6 @@ static void plain(struct str *out, const char *text)
         str_addc(out, (unsigned char)*p < ' ' || *p == 0x7f || *p == '`' ? '?' : *p);
 }
 
-/* Its figures are those of two sides in turns: the comparison's part says what they mean. */
-static bool is_compared(const struct job *j)
-{
-    static const char member[] = "\"comparison\":";
-    const char *at = j->spec;
-    while (at && (at = strstr(at, member))) {
-        at += sizeof member - 1;
-        if (*at >= '1' && *at <= '9')
-            return true; /* a label of that name has a string */
-    }
-    return false;
-}
-
 static void commands(const struct lab_report *r, struct str *out)
 {
     str_adds(out, "\n## Commands\n");
@@ -128,6 +111,13 @@ static void commands(const struct lab_report *r, struct str *out)
 }
 
 /* --- numbers --- */
+
+/* What measured a comparison has figures of two sides in turns: its own part says what they mean.
+ */
+static bool has_numbers(const struct job_record *rec)
+{
+    return rec->n_results > 0 && !job_spec_comparison(rec->job->spec);
+}
 
 static void benchmark(struct str *out, const struct result *res)
 {
@@ -176,12 +166,12 @@ static void numbers(const struct lab_report *r, struct str *out)
 {
     bool any = false;
     for (size_t i = 0; i < r->n_jobs; i++)
-        any |= r->job[i].n_results > 0 && !is_compared(r->job[i].job);
+        any |= has_numbers(&r->job[i]);
     if (!any)
         return;
     str_adds(out, "\n## Numbers\n\nMedians of the samples of each job.\n");
     for (size_t i = 0; i < r->n_jobs; i++)
-        if (!is_compared(r->job[i].job))
+        if (!job_spec_comparison(r->job[i].job->spec))
             results(&r->job[i], out);
 }
 

@@ -38,8 +38,7 @@ int comparison_move(struct comparison *c, enum comparison_state to, int64_t now_
         /* measuring: another look, or the confirmation */
         [COMPARISON_JUDGING] =
             TO(MEASURING) | TO(PREPARING) | TO(FINISHED) | TO(FAILED) | TO(CANCELED),
-        /* more rounds of a plan that has looks left */
-        [COMPARISON_FINISHED] = TO(PREPARING),
+        [COMPARISON_FINISHED] = 0,
         [COMPARISON_FAILED] = 0,
         [COMPARISON_CANCELED] = 0,
     };

@@ -41,6 +41,21 @@ int word_find(const char *word, const char *const words[], int n)
     return -1;
 }
 
+double metric_kind_least(enum metric_kind kind)
+{
+    switch (kind) {
+    case METRIC_TIME:
+    case METRIC_RATE:
+        return .01;
+    case METRIC_COUNT:
+        return .001;
+    case METRIC_EXACT:
+    case METRIC_KIND_COUNT:
+        break;
+    }
+    return 0;
+}
+
 bool job_state_is_terminal(enum job_state s)
 {
 #define X(sym, word, terminal) [sym] = terminal,

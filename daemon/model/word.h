@@ -64,6 +64,10 @@ extern const char *const check_verdict_words[];
 /* Index of word in words[n], or -1. "cancelled" is understood where "canceled" is. */
 int word_find(const char *word, const char *const words[], int n) NODISCARD;
 
+/* The smallest change that counts, as a fraction, where nobody said another: 1 % of a time or a
+ * rate, 0.1 % of a count, any of what is exact. */
+double metric_kind_least(enum metric_kind kind);
+
 bool job_state_is_terminal(enum job_state s);
 bool attempt_state_is_terminal(enum attempt_state s);
 bool comparison_state_is_terminal(enum comparison_state s);

@@ -13,21 +13,6 @@
 
 #define MEDIAN_CONF .95
 
-static double default_min(enum metric_kind kind)
-{
-    switch (kind) {
-    case METRIC_TIME:
-    case METRIC_RATE:
-        return .01;
-    case METRIC_COUNT:
-        return .001;
-    case METRIC_EXACT:
-    case METRIC_KIND_COUNT:
-        break;
-    }
-    return 0;
-}
-
 /* The coarsest resolution that a value of the series was read with. */
 static double resolution_of(const struct trial_grid *g, int32_t series)
 {
@@ -42,7 +27,7 @@ static double resolution_of(const struct trial_grid *g, int32_t series)
 static double applied_min(const struct trial_series *s, const struct trial_sample *x,
                           double base_median, double resolution)
 {
-    double min = isnan(s->min_effect) ? default_min(s->kind) : s->min_effect;
+    double min = isnan(s->min_effect) ? metric_kind_least(s->kind) : s->min_effect;
     double value = x->difference ? x->scale : fabs(base_median);
 
     if (!isnan(s->floor))

@@ -344,7 +344,8 @@ static int get_pr(struct decode *d, json_t *v)
     if (rc)
         return rc;
     const char *hash = strchr(text, '#');
-    bool brief = hash && hash > text && hash[1] && strspn(hash + 1, "0123456789") == strlen(hash + 1);
+    bool brief =
+        hash && hash > text && hash[1] && strspn(hash + 1, "0123456789") == strlen(hash + 1);
     if (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0 && !brief)
         return err_set_at(d->err, E_BAD_FIELD, d->at.text,
                           "wants the URL of a pull request, or NAME#N as in llvm#123");
@@ -361,39 +362,12 @@ static int get_labels(struct decode *d, json_t *v)
     return rc;
 }
 
-static bool env_name_ok(const char *name)
-{
-    if (!*name || (*name >= '0' && *name <= '9'))
-        return false;
-    for (const char *c = name; *c; c++)
-        if (!((*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') ||
-              *c == '_'))
-            return false;
-    return true;
-}
-
 static int get_env(struct decode *d, json_t *v)
 {
-    if (!json_is_object(v))
-        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants an object of NAME: \"value\"");
-    if (json_object_size(v) > JOB_ENV_MAX)
-        return err_set_at(d->err, E_BAD_FIELD, d->at.text, "has more than %d variables",
-                          JOB_ENV_MAX);
-    const char *key;
-    json_t *m;
-    json_object_foreach(v, key, m) {
-        size_t mark = jpath_push(&d->at, key);
-        if (!env_name_ok(key))
-            return err_set_at(d->err, E_BAD_FIELD, d->at.text, "is no name of a variable");
-        if (!json_is_string(m))
-            return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants a string");
-        if (strncmp(key, "CAIL_", 5) == 0)
-            return err_set_at(d->err, E_BAD_FIELD, d->at.text,
-                              "names beginning with CAIL_ are cail's own");
-        jpath_pop(&d->at, mark);
-    }
-    keep(d, "env", v);
-    return 0;
+    int rc = json_check_env(v, &d->at, d->err);
+    if (!rc)
+        keep(d, "env", v);
+    return rc;
 }
 
 static int get_folder(struct decode *d, json_t *v, const char *key)

@@ -134,6 +134,16 @@ char *job_spec_gpu_uuid(const char *spec, int32_t step)
     return uuid;
 }
 
+int64_t job_spec_comparison(const char *spec)
+{
+    static const char member[] = "\"comparison\":";
+    const char *at = spec;
+    while ((at = strstr(at, member)) &&
+           !(at[sizeof member - 1] >= '1' && at[sizeof member - 1] <= '9'))
+        at++; /* a label of that name has a string */
+    return at ? strtoll(at + sizeof member - 1, NULL, 10) : 0;
+}
+
 /* The spec is our own text: the last "steps":["a","b"] in it is the member, whose names need no
  * escapes. */
 bool job_spec_step_name(const char *spec, int32_t step, char out[64])

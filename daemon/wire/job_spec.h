@@ -39,6 +39,8 @@ struct job_spec {
 
 int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err) NODISCARD;
 void job_spec_done(struct job_spec *s);
+/* The comparison that the job was made for, 0 = none. Cheap: nothing is parsed. */
+int64_t job_spec_comparison(const char *spec);
 /* Name of step i, or NULL. Cheap enough for a job document: parses the spec's "steps" alone. */
 bool job_spec_step_name(const char *spec, int32_t step, char out[64]);
 /* Cheap for a spec without. */

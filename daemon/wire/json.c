@@ -342,3 +342,12 @@ void json_put(struct str *out, const json_t *v)
     str_adds(out, text);
     free(text);
 }
+
+void json_put_pair(struct str *out, const char *key, const json_t *v)
+{
+    str_addf(out, "%s=", key);
+    if (json_is_string(v))
+        str_adds(out, json_string_value(v));
+    else
+        json_put(out, v);
+}

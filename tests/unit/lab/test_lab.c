@@ -221,9 +221,10 @@ static void test_upstreams(void **state)
     assert_string_equal(u->url, "file:///m/nccl.git");
     assert_int_equal(lab_upstream(b->lab, "tokyo", &u, &err), E_NOT_FOUND);
     assert_non_null(strstr(err.hint, "\"tokio\""));
-    CLEANUP(mem_freep) char *url = lab_pr_canonical(b->lab, "5", "openxla");
-    assert_string_equal(url, "https://github.com/openxla/xla/pull/5");
-    assert_null(lab_pr_canonical(b->lab, "5", NULL));
+    struct upstream_pr which;
+    assert_int_equal(lab_pr_read(b->lab, "5", "openxla", &which, &err), 0);
+    assert_string_equal(which.url, "https://github.com/openxla/xla/pull/5");
+    assert_int_not_equal(lab_pr_read(b->lab, "5", NULL, &which, &err), 0);
 }
 
 static void test_markdown(void **state)
