@@ -8,12 +8,14 @@
 
 #include "base/jw.h"
 #include "base/mem.h"
+#include "engine/history.h"
 #include "trial/judge.h"
 
-enum { NOISE_ROWS_MAX = 200000, AA_ENOUGH = 20 };
+enum { NOISE_ROWS_MAX = 200000, EFFECTS_SHOWN = 60 };
 
 /* Rows come by machine, series and comparison, so what is under way is one of each. */
 struct noise {
+    struct store_reader *reader;
     struct jw w;
     char *fingerprint, *benchmark, *params, *metric;
     double *effect;
@@ -48,10 +50,15 @@ static void end_series(struct noise *z)
     jw_raw(&z->w, z->params, strlen(z->params));
     jw_kstr(&z->w, "metric", z->metric);
     jw_kint(&z->w, "comparisons", (int64_t)z->n);
-    jw_kint(&z->w, "wanted", z->n < AA_ENOUGH ? (int64_t)(AA_ENOUGH - z->n) : 0);
+    jw_kint(&z->w, "wanted", z->n < TRIAL_AA_MIN ? (int64_t)(TRIAL_AA_MIN - z->n) : 0);
     jw_kreal(&z->w, "floor", floor);
     jw_kreal(&z->w, "largest", largest);
     jw_kint(&z->w, "alarms", z->alarms);
+    jw_key(&z->w, "effects");
+    jw_open(&z->w, '[');
+    for (size_t i = z->n > EFFECTS_SHOWN ? z->n - EFFECTS_SHOWN : 0; i < z->n; i++)
+        jw_real(&z->w, expm1(z->effect[i]));
+    jw_close(&z->w, ']');
     jw_ktime(&z->w, "at", z->at_us);
     jw_close(&z->w, '}');
     free(z->benchmark);
@@ -84,17 +91,30 @@ static void end_machine(struct noise *z)
     z->n_seen = 0;
 }
 
+static void begin_machine(struct noise *z, const char *fingerprint)
+{
+    CLEANUP(mem_freep) char *doc = NULL;
+    struct cail_err ignored;
+    int64_t id;
+    z->fingerprint = mem_strdup(fingerprint);
+    jw_open(&z->w, '{');
+    jw_kstr(&z->w, "fingerprint", fingerprint);
+    jw_key(&z->w, "machine");
+    if (history_id_read(fingerprint, &id) && store_read_fingerprint(z->reader, id, &doc, &ignored) == 0)
+        jw_raw(&z->w, doc, strlen(doc));
+    else
+        jw_null(&z->w);
+    jw_key(&z->w, "series");
+    jw_open(&z->w, '[');
+}
+
 static void take_row(void *arg, const struct aa_row *row)
 {
     struct noise *z = arg;
     bool other_machine = !z->fingerprint || strcmp(z->fingerprint, row->fingerprint) != 0;
     if (other_machine) {
         end_machine(z);
-        z->fingerprint = mem_strdup(row->fingerprint);
-        jw_open(&z->w, '{');
-        jw_kstr(&z->w, "fingerprint", row->fingerprint);
-        jw_key(&z->w, "series");
-        jw_open(&z->w, '[');
+        begin_machine(z, row->fingerprint);
     }
     if (!z->benchmark || strcmp(z->benchmark, row->benchmark) || strcmp(z->params, row->params) ||
         strcmp(z->metric, row->metric)) {
@@ -113,7 +133,7 @@ static void take_row(void *arg, const struct aa_row *row)
 
 int noise_read(struct store_reader *r, struct str *out, struct cail_err *err)
 {
-    struct noise z = {.w = JW(out)};
+    struct noise z = {.reader = r, .w = JW(out)};
     jw_open(&z.w, '{');
     jw_key(&z.w, "machines");
     jw_open(&z.w, '[');

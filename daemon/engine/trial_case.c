@@ -280,7 +280,7 @@ static void floor_row(void *arg, const char *benchmark, const char *params, cons
     f->effect[f->n++] = effect;
 }
 
-static const struct attempt *last_attempt(const struct comparison_view *v)
+const struct attempt *trial_last_attempt(const struct comparison_view *v)
 {
     return v->has_measure && v->measure.n_attempts ? v->measure.attempt[v->measure.n_attempts - 1]
                                                    : NULL;
@@ -290,7 +290,7 @@ static const struct attempt *last_attempt(const struct comparison_view *v)
  * what was said. */
 static int64_t floors_until_us(const struct comparison_view *v)
 {
-    const struct attempt *a = last_attempt(v);
+    const struct attempt *a = trial_last_attempt(v);
     return a && a->ended_at_us ? a->ended_at_us : v->rec.comparison->created_at_us;
 }
 
@@ -439,7 +439,7 @@ static void see_failure(struct comparison_view *v)
     if (!n || v->taken[n - 1].state == MEASUREMENT_RUNNING ||
         trial_next(&v->plan, &v->goal, v->taken, n, v->taken[n - 1].lease, &slot) != TRIAL_HOPELESS)
         return;
-    const struct attempt *a = last_attempt(v);
+    const struct attempt *a = trial_last_attempt(v);
     v->failed = mem_printf("%s could not be measured: its processes fail; see the log of attempt "
                            "%d of job %lld",
                            side_words[slot.side], a ? (int)a->number : 0,
@@ -472,9 +472,9 @@ static int view_read(struct store_reader *r, int64_t id, bool told, struct compa
     int rc = read_rows(v, r, id, told, err);
     if (!rc) {
         take_measurements(v);
-        v->environment = trial_environment_of(last_attempt(v));
+        v->environment = trial_environment_of(trial_last_attempt(v));
         v->commands = trial_commands_of(v);
-        v->fingerprint = trial_fingerprint_of(last_attempt(v));
+        v->fingerprint = trial_fingerprint_of(trial_last_attempt(v));
         if (told && v->rec.comparison->judged) {
             *ret = v;
             return 0;

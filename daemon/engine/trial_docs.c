@@ -46,14 +46,22 @@ char *trial_environment_of(const struct attempt *a)
 }
 
 /* As the history of results has it: figures of one machine in one state. */
-char *trial_fingerprint_of(const struct attempt *a)
+char *trial_machine_of(const struct attempt *a)
 {
-    CLEANUP(str_done) struct str text = STR_INIT;
-    char id[HISTORY_ID_LEN];
+    struct str text = STR_INIT;
     if (!a || !a->provenance)
         return NULL;
     history_fingerprint(a->provenance, NULL, &text);
-    history_id_text(history_fingerprint_id(text.p), id);
+    return str_take(&text);
+}
+
+char *trial_fingerprint_of(const struct attempt *a)
+{
+    CLEANUP(mem_freep) char *machine = trial_machine_of(a);
+    char id[HISTORY_ID_LEN];
+    if (!machine)
+        return NULL;
+    history_id_text(history_fingerprint_id(machine), id);
     return mem_strdup(id);
 }
 
@@ -181,12 +189,15 @@ void comparison_view_conclude(const struct comparison_view *v, struct comparison
 void comparison_view_put_aa(const struct comparison_view *v, struct store_batch *b)
 {
     const struct comparison *c = v->rec.comparison;
-    if (c->kind != COMPARISON_AA || !v->fingerprint)
+    CLEANUP(mem_freep) char *machine = trial_machine_of(trial_last_attempt(v));
+    if (c->kind != COMPARISON_AA || !machine)
         return;
+    store_put_fingerprint(b, history_fingerprint_id(machine), machine, clock_wall_us());
     for (size_t i = 0; i < v->j.n_rows; i++) {
         const struct trial_row *row = &v->j.row[i];
         const struct trial_series *s = &v->series[row->series];
-        bool alarm = row->verdict == VERDICT_REGRESSION || row->verdict == VERDICT_IMPROVEMENT;
+        bool alarm = (row->verdict == VERDICT_REGRESSION || row->verdict == VERDICT_IMPROVEMENT) &&
+                     !(row->flags & TRIAL_FLAG_SHOWN_ONLY);
         if (isfinite(row->effect) && row->effect > 0)
             store_put_aa(b, c->id, s->benchmark, s->params, s->metric, v->fingerprint,
                          log(row->effect), alarm, clock_wall_us());

@@ -52,15 +52,20 @@ static void put_point(struct store_batch *b, const struct result_origin *o, cons
     put_real(b, s->mad);
 }
 
+void store_put_fingerprint(struct store_batch *b, int64_t id, const char *doc, int64_t at_us)
+{
+    batch_op(b, W_FINGERPRINT);
+    batch_int(b, id);
+    batch_text_or_null(b, doc);
+    batch_int(b, at_us);
+}
+
 void store_put_points(struct store_batch *b, const struct result_origin *o, const struct result *r,
                       const struct result_summary *s, size_t n)
 {
     if (!n)
         return;
-    batch_op(b, W_FINGERPRINT);
-    batch_int(b, o->fingerprint_id);
-    batch_text_or_null(b, o->fingerprint);
-    batch_int(b, o->at_us);
+    store_put_fingerprint(b, o->fingerprint_id, o->fingerprint, o->at_us);
     for (size_t i = 0; i < n; i++) {
         put_series(b, o, &r[i], &s[i]);
         put_point(b, o, &r[i], &s[i]);

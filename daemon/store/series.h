@@ -22,6 +22,8 @@ struct result_summary {
     int64_t series_id;
     double median, low, high, mad;
 };
+/* What a fingerprint stands for, canonical JSON; the first one stays. */
+void store_put_fingerprint(struct store_batch *b, int64_t id, const char *doc, int64_t at_us);
 /* After store_put_results of the same rows. */
 void store_put_points(struct store_batch *b, const struct result_origin *o, const struct result *r,
                       const struct result_summary *s, size_t n);

@@ -117,7 +117,8 @@ void store_put_setting(struct store_batch *b, const char *key, const char *value
 void store_put_comparison(struct store_batch *b, const struct comparison *c);
 /* New, or its state. */
 void store_put_measurement(struct store_batch *b, const struct measurement *m);
-/* What identical code did: effect = ln(head/base); alarm = it was judged to differ. */
+/* What identical code did: effect = ln(head/base); alarm = it was judged to differ, and
+ * such a row decides. */
 void store_put_aa(struct store_batch *b, int64_t comparison_id, const char *benchmark,
                   const char *params, const char *metric, const char *fingerprint, double effect,
                   bool alarm, int64_t at_us);

@@ -14,7 +14,6 @@
 #include "trial/rows.h"
 
 enum {
-    AA_MIN = 20,      /* A/A comparisons under which there is no floor */
     PLANNED_MAX = 16, /* rows whose rounds are asked of the planner: it takes 20 ms a row */
     NEEDED_MAX = TRIAL_ROUNDS_MAX * TRIAL_LOOKS_MAX,
 };
@@ -316,7 +315,7 @@ double trial_floor(const double *effects, size_t n)
 {
     double *size, floor;
 
-    if (n < AA_MIN)
+    if (n < TRIAL_AA_MIN)
         return NAN;
     size = mem_array(n, sizeof *size);
     for (size_t i = 0; i < n; i++)

@@ -119,7 +119,8 @@ void trial_judgement_done(struct trial_judgement *j);
 enum { TRIAL_EXIT_CANCELED = 66 }; /* it never came to a verdict */
 int32_t trial_exit_code(const struct trial_judgement *j, uint32_t fail_on);
 
-/* 95th percentile of |effects| (ln) as a fraction; NaN under 20 of them. */
+/* 95th percentile of |effects| (ln) as a fraction; NaN under TRIAL_AA_MIN of them. */
+enum { TRIAL_AA_MIN = 20 };
 double trial_floor(const double *effects, size_t n);
 
 #endif

@@ -323,10 +323,29 @@ def test_identical_code_tells_the_noise_and_its_floor_opens_the_gate(lab):
     machine, = lab.read("/noise")["machines"]
     assert (machine["comparisons"], machine["alarms"]) == (20, 0)
     t, = [s for s in machine["series"] if s["metric"] == "t"]
-    assert t["floor"] == 0 and t["wanted"] == 0
+    assert t["floor"] == 0 and t["wanted"] == 0 and t["effects"] == [0] * 20
     gated = compare(lab, base=last, head=figure(1.5), rounds=6, metrics=["t"])
     assert (gated["verdict"], gated["exit_code"]) == ("regression", 1), gated
     assert row(gated, "t")["floor"] == 0
+    assert machine["machine"]["cpu"] and machine["fingerprint"] == gated["fingerprint"]
+
+
+def test_only_a_row_that_decides_is_a_false_alarm(lab):
+    """A figure that follows the order of the processes, so that identical code differs."""
+    log = lab.work / "processes"
+    log.write_text("")
+    text = (f"n=$(wc -l < {log}); echo >> {log}\n"
+            "echo \"::cail metric benchmark=b name=u value=$(((n / 2 + n % 2) % 2 + 2)) unit=s better=lower\"\n"
+            "echo '::cail metric benchmark=b name=t value=1 unit=s better=lower'")
+
+    def alarms(metric):
+        log.write_text("")
+        doc = compare(lab, kind="aa", base=sh(text), rounds=12, metrics=[metric], confirm=False)
+        assert row(doc, "u")["verdict"] in ("regression", "improvement")
+        machine, = lab.read("/noise")["machines"]
+        return [machine["alarms"]] + [s["alarms"] for s in machine["series"] if s["metric"] in "tu"]
+    assert alarms("t") == [0, 0, 0]
+    assert alarms("u") == [1, 0, 1]
 
 
 def test_an_idempotency_key_compares_once(lab):
