@@ -2,7 +2,7 @@
 import { html } from "./dom.js";
 import { post } from "./api.js";
 import * as fmt from "./fmt.js";
-import { Act, Ago, Flag, Progress, Span, State } from "./ui.js";
+import { Act, Ago, Flag, Progress, Span, State, Table } from "./ui.js";
 
 export const ENDED = ["succeeded", "failed", "canceled", "timed_out", "lost", "dep_failed"];
 export const isOver = (j) => ENDED.includes(j.state);
@@ -62,10 +62,8 @@ function Row({ job: j, actions, place }) {
 }
 
 export function JobTable({ jobs, actions, places, label }) {
-  return html`<div class="wide" tabIndex="0" role="region" aria-label=${label}><table class="jobs">
-    <thead><tr><th class="n">id</th><th>state</th><th>name</th><th>${places ? "why it waits" : "how it goes"}</th><th class="n">needs</th>
-      <th class="n">time</th><th class="n">since</th>${actions && html`<th><span class="sr">actions</span></th>`}</tr></thead>
-    <tbody>${jobs.map((j, i) => html`<${Row} key=${j.id} job=${j} actions=${actions} place=${places && i + 1} />`)}</tbody></table></div>`;
+  return html`<${Table} label=${label} class="jobs" heads=${["#id", "state", "name", places ? "why it waits" : "how it goes", "#needs", "#time", "#since", actions && html`<th><span class="sr">actions</span></th>`]}>
+    ${jobs.map((j, i) => html`<${Row} key=${j.id} job=${j} actions=${actions} place=${places && i + 1} />`)}<//>`;
 }
 
 /** Put a job where it belongs in the document of GET /queue. */

@@ -2,6 +2,7 @@
 // emphasis, links, <details>. Never as HTML: what is not understood stays text.
 import { html } from "./dom.js";
 import { vis } from "./door.js";
+import { Table } from "./ui.js";
 
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)|<?(https?:\/\/[^\s<>)\]]+)>?/g;
 const plain = (text) => text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
@@ -30,8 +31,7 @@ const cells = (line) => line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).m
 
 function table(lines) {
   const align = cells(lines[1]).map((c) => (c.endsWith(":") ? "n" : ""));
-  const row = (tag, line) => cells(line).map((c, i) => (tag === "th" ? html`<th class=${align[i]}>${inline(c)}</th>` : html`<td class=${align[i]}>${inline(c)}</td>`));
-  return html`<div class="wide" tabIndex="0" role="region" aria-label="table"><table><thead><tr>${row("th", lines[0])}</tr></thead><tbody>${lines.slice(2).map((l) => html`<tr>${row("td", l)}</tr>`)}</tbody></table></div>`;
+  return html`<${Table} label="table" heads=${cells(lines[0]).map((c, i) => html`<th class=${align[i]}>${inline(c)}</th>`)}>${lines.slice(2).map((l) => html`<tr>${cells(l).map((c, i) => html`<td class=${align[i]}>${inline(c)}</td>`)}</tr>`)}<//>`;
 }
 
 const heading = (n, text) => (n <= 1 ? html`<h2>${inline(text)}</h2>` : n === 2 ? html`<h3>${inline(text)}</h3>` : html`<h4>${inline(text)}</h4>`);

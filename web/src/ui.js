@@ -196,6 +196,10 @@ export function Spark({ values, width = 140, height = 28, tone: t = "" }) {
 
 // --- tables ---
 
+/** A table that scrolls by itself where the page is narrow. heads: words, "#word" over numbers, or a <th>. */
+export const Table = ({ label, heads, children, ...more }) => html`<div class="wide" tabIndex="0" role="region" aria-label=${label}><table ...${more}>
+  ${heads && html`<thead><tr>${heads.map((h) => (typeof h === "string" ? html`<th class=${h[0] === "#" ? "n" : ""}>${h.replace("#", "")}</th>` : h))}</tr></thead>`}<tbody>${children}</tbody></table></div>`;
+
 /** Which rows all words of a filter are in. */
 export function matcher(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);

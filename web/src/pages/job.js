@@ -6,7 +6,7 @@ import { isOver, JobActions, needs, remark, what } from "../jobs.js";
 import { Log } from "../log.js";
 import { setQuery, useAddress } from "../route.js";
 import { Telemetry } from "../telemetry.js";
-import { Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Progress, Sort, Span, State, Strip, Tabs, Trouble, useNow, useSome } from "../ui.js";
+import { Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Progress, Sort, Span, State, Strip, Table, Tabs, Trouble, useNow, useSome } from "../ui.js";
 
 const causeTone = (a) => (a.cause === undefined ? "busy" : a.cause === "exited" && a.exit_code === 0 ? "good" : a.cause === "canceled" ? "quiet" : "bad");
 const causeText = (a) => (a.cause === undefined ? a.state : a.cause === "exited" ? (a.exit_code ? `exit ${a.exit_code}` : "done") : a.cause.replaceAll("_", " "));
@@ -49,15 +49,13 @@ function Metrics({ id, summary }) {
     return key ? list.sort((a, b) => sign * (typeof a[key] === "number" ? a[key] - b[key] : String(a[key]).localeCompare(String(b[key])))) : list;
   }, [all.data, summary, filter, sort]);
   const [some, more] = useSome(rows);
-  const onSort = (s) => setQuery({ sort: s });
+  const sorts = (by, text = by, num) => html`<${Sort} by=${by} sort=${sort} onSort=${(s) => setQuery({ sort: s })} num=${num}>${text}<//>`;
   if (!all.data && !summary?.length) return all.error ? html`<${Trouble} error=${all.error} />` : html`<${Loading} />`;
   if (!(all.data?.results ?? summary).length) return html`<${Empty} title="It measured nothing. A line on its output, or a file, is all it takes:" cmd=${['echo "::cail metric name=latency value=3.2 unit=ms better=lower"', `curl ${location.origin}/jobs/${id}/results --data-binary @gbench.json`]} />`;
   return html`<${Edges} all=${all.data?.results ?? summary} /><p><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter metrics" /></p>
-    <div class="wide" tabIndex="0" role="region" aria-label="metrics"><table><thead><tr><${Sort} by="benchmark" sort=${sort} onSort=${onSort}>benchmark<//><${Sort} by="metric" sort=${sort} onSort=${onSort}>metric<//>
-      <${Sort} by="value" sort=${sort} onSort=${onSort} num>median<//><th>unit</th><th>samples</th><${Sort} by="n" sort=${sort} onSort=${onSort} num>n<//><th>better</th></tr></thead>
-    <tbody>${some.map((r, i) => html`<tr key=${i}><td class="wrap"><a href=${`/benchmarks/${fmt.path(raw(r.benchmark))}?metric=${encodeURIComponent(raw(r.metric))}`}>${r.benchmark}</a> <span class="quiet">${r.p}</span></td><td>${r.metric}</td>
+    <${Table} label="metrics" heads=${[sorts("benchmark"), sorts("metric"), sorts("value", "median", 1), "unit", "samples", sorts("n", "n", 1), "better"]}>${some.map((r, i) => html`<tr key=${i}><td class="wrap"><a href=${`/benchmarks/${fmt.path(raw(r.benchmark))}?metric=${encodeURIComponent(raw(r.metric))}`}>${r.benchmark}</a> <span class="quiet">${r.p}</span></td><td>${r.metric}</td>
       <td class="n">${r.status === "ok" ? fmt.num(r.value) : html`<${Flag} tone=${r.status === "failed" ? "bad" : "warn"}>${r.status.replaceAll("_", " ")}<//>`}</td><td class="unit">${r.unit}</td>
-      <td><${Strip} samples=${r.samples} /></td><td class="n quiet">${r.n}</td><td class="quiet">${r.better === "neutral" ? "–" : r.better}</td></tr>`)}</tbody></table></div>${more}`;
+      <td><${Strip} samples=${r.samples} /></td><td class="n quiet">${r.n}</td><td class="quiet">${r.better === "neutral" ? "–" : r.better}</td></tr>`)}<//>${more}`;
 }
 
 /** A document as "a.b[0].c" -> value, in its order. */
@@ -81,15 +79,15 @@ function Provenance({ id }) {
       const keys = [...new Set([...a.keys(), ...(b?.keys() ?? [])])].filter((k) => (!b || a.get(k) !== b.get(k)) && fits(`${k} ${a.get(k)}`));
       if (!a.size) return html`<p class="none">Nothing is recorded yet; that happens when an attempt ends.</p>`;
       if (b && !keys.length) return html`<p class="none">No difference.</p>`;
-      return html`<div class="wide" tabIndex="0" role="region" aria-label="provenance"><table class="prov"><thead><tr><th>what</th><th>job ${id}</th>${b && html`<th>job ${other}</th>`}</tr></thead>
-        <tbody>${keys.map((k) => html`<tr key=${k}><td class="quiet">${k}</td><td class="wrap"><code>${a.get(k) ?? "–"}</code></td>${b && html`<td class="wrap"><code>${b.get(k) ?? "–"}</code></td>`}</tr>`)}</tbody></table></div>`;
+      return html`<${Table} label="provenance" heads=${["what", `job ${id}`, ...(b ? [`job ${other}`] : [])]}>
+        ${keys.map((k) => html`<tr key=${k}><td class="quiet">${k}</td><td class="wrap"><code>${a.get(k) ?? "–"}</code></td>${b && html`<td class="wrap"><code>${b.get(k) ?? "–"}</code></td>`}</tr>`)}<//>`;
     }}<//>`;
 }
 
 function Artifacts({ id }) {
   const list = useGet(`/jobs/${id}/artifacts`, (name, d) => (name === "job" && d.id === id) || undefined);
-  return html`<${Fetched} of=${list} what="the artifacts">${(d) => (d.artifacts.length ? html`<div class="wide" tabIndex="0" role="region" aria-label="artifacts"><table><thead><tr><th>file</th><th class="n">size</th><th>SHA-256</th></tr></thead>
-    <tbody>${d.artifacts.map((a) => html`<tr key=${a.name}><td><a download href=${`/jobs/${id}/artifacts/${fmt.path(raw(a.name))}`}>${a.name}</a> ${a.diff && html`<${Flag} tone="plain">compared<//>`}</td><td class="n">${fmt.bytes(a.bytes)}</td><td><code class="quiet">${a.sha256.slice(0, 16)}</code> <${Copy} text=${a.sha256} /></td></tr>`)}</tbody></table></div>`
+  return html`<${Fetched} of=${list} what="the artifacts">${(d) => (d.artifacts.length ? html`<${Table} label="artifacts" heads=${["file", "#size", "SHA-256"]}>
+    ${d.artifacts.map((a) => html`<tr key=${a.name}><td><a download href=${`/jobs/${id}/artifacts/${fmt.path(raw(a.name))}`}>${a.name}</a> ${a.diff && html`<${Flag} tone="plain">compared<//>`}</td><td class="n">${fmt.bytes(a.bytes)}</td><td><code class="quiet">${a.sha256.slice(0, 16)}</code> <${Copy} text=${a.sha256} /></td></tr>`)}<//>`
     : html`<${Empty} title="It kept no file. What a job puts here is kept:" cmd=${'cp report.html "$CAIL_ARTIFACTS/"'} />`)}<//>`;
 }
 
@@ -109,9 +107,9 @@ function Why({ id }) {
 
 function Attempts({ job: j }) {
   if (j.attempts.length < 2 && !j.attempts[0]?.unkillable) return "";
-  return html`<details><summary>${fmt.plural(j.attempts.length, "attempt")}</summary><div class="wide" tabIndex="0" role="region" aria-label="attempts"><table><thead><tr><th class="n">number</th><th>step</th><th>end</th><th class="n">time</th><th class="n">cpu</th><th class="n">memory</th><th class="n">log</th><th>cards</th></tr></thead>
-    <tbody>${j.attempts.map((a) => html`<tr key=${a.id}><td class="n">${a.number}</td><td>${stepName(j, a.step)}</td><td><span class="state ${causeTone(a)}">${causeText(a)}</span> ${a.unkillable && html`<${Flag} tone="bad">left behind: ${a.unkillable}<//>`}</td>
-      <td class="n">${fmt.dur(a.wall_ms)}</td><td class="n">${a.user_ms === undefined ? "" : fmt.dur(a.user_ms + a.system_ms)}</td><td class="n">${fmt.bytes(a.max_rss_bytes)}</td><td class="n"><a href=${`?tab=log&attempt=${a.number}`}>${fmt.bytes(a.log_bytes ?? 0)}</a></td><td class="quiet">${a.gpus?.join(", ")}</td></tr>`)}</tbody></table></div></details>`;
+  return html`<details><summary>${fmt.plural(j.attempts.length, "attempt")}</summary><${Table} label="attempts" heads=${["#number", "step", "end", "#time", "#cpu", "#memory", "#log", "cards"]}>
+    ${j.attempts.map((a) => html`<tr key=${a.id}><td class="n">${a.number}</td><td>${stepName(j, a.step)}</td><td><span class="state ${causeTone(a)}">${causeText(a)}</span> ${a.unkillable && html`<${Flag} tone="bad">left behind: ${a.unkillable}<//>`}</td>
+      <td class="n">${fmt.dur(a.wall_ms)}</td><td class="n">${a.user_ms === undefined ? "" : fmt.dur(a.user_ms + a.system_ms)}</td><td class="n">${fmt.bytes(a.max_rss_bytes)}</td><td class="n"><a href=${`?tab=log&attempt=${a.number}`}>${fmt.bytes(a.log_bytes ?? 0)}</a></td><td class="quiet">${a.gpus?.join(", ")}</td></tr>`)}<//></details>`;
 }
 
 export function Job({ id }) {

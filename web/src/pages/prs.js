@@ -5,15 +5,15 @@ import * as fmt from "../fmt.js";
 import { JobTable } from "../jobs.js";
 import { Markdown } from "../markdown.js";
 import { setQuery, useAddress } from "../route.js";
-import { Ago, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Section, Trouble } from "../ui.js";
+import { Ago, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Section, Table, Trouble } from "../ui.js";
 import { ComparisonTable } from "./comparisons.js";
 
 const TONE = { open: "good", merged: "plain", closed: "plain", unknown: "plain" };
 const Out = ({ to, children }) => (/^https?:\/\//.test(to ?? "") ? html`<a href=${raw(to)} target="_blank" rel="noreferrer noopener">${children}</a>` : html`<span>${children}</span>`);
 export const PrState = ({ of }) => html`<${Flag} tone=${TONE[of] ?? "plain"}>${of}<//>`;
 
-export const PrTable = ({ prs }) => html`<div class="wide" tabIndex="0" role="region" aria-label="pull requests"><table><thead><tr><th>pull request</th><th>state</th><th>title</th><th>upstream</th><th class="n">changed</th></tr></thead><tbody>
-  ${prs.map((p) => html`<tr key=${p.id} data-row=${p.id}><td><a href=${`/prs/${p.id}`}>${p.pr}</a></td><td><${PrState} of=${p.state} /></td><td class="wrap">${p.title} <span class="quiet">${p.note}</span></td><td>${p.upstream}</td><td class="n quiet"><${Ago} at=${p.updated_at} /></td></tr>`)}</tbody></table></div>`;
+export const PrTable = ({ prs }) => html`<${Table} label="pull requests" heads=${["pull request", "state", "title", "upstream", "#changed"]}>
+  ${prs.map((p) => html`<tr key=${p.id} data-row=${p.id}><td><a href=${`/prs/${p.id}`}>${p.pr}</a></td><td><${PrState} of=${p.state} /></td><td class="wrap">${p.title} <span class="quiet">${p.note}</span></td><td>${p.upstream}</td><td class="n quiet"><${Ago} at=${p.updated_at} /></td></tr>`)}<//>`;
 export const noPrs = html`<${Empty} title="No pull request is known. Name one, and what is run for it gathers here:" cmd="cail pr add https://github.com/llvm/llvm-project/pull/123456" />`;
 
 export function Prs() {
@@ -38,15 +38,14 @@ export function Pr({ id }) {
 export function Topics() {
   const list = useGet("/topics?closed=1", (name) => name === "topic" || undefined);
   const none = html`<${Empty} title="No topic is known. One is a branch on its way to an upstream:" cmd="cail topic start llvm my-change" />`;
-  return html`<${Head} title="Topics" sub="Branches on their way to an upstream"><a class="button" href="/upstreams">upstreams</a><//><${Fetched} of=${list} what="topics" missing=${none}>${(d) => (d.topics.length ? html`<div class="wide" tabIndex="0" role="region" aria-label="topics"><table>
-    <thead><tr><th>topic</th><th>upstream</th><th>branch</th><th class="n">ahead</th><th class="n">behind</th><th>check</th><th>pull request</th><th class="n">changed</th></tr></thead><tbody>
+  return html`<${Head} title="Topics" sub="Branches on their way to an upstream"><a class="button" href="/upstreams">upstreams</a><//><${Fetched} of=${list} what="topics" missing=${none}>${(d) => (d.topics.length ? html`<${Table} label="topics" heads=${["topic", "upstream", "branch", "#ahead", "#behind", "check", "pull request", "#changed"]}>
     ${d.topics.map((t) => html`<tr key=${t.id}><td>${t.name} ${t.closed && html`<${Flag} tone="plain">closed<//>`}</td><td>${t.upstream}</td><td><code>${t.branch}</code></td><td class="n">${t.ahead}</td><td class="n">${t.behind}</td><td>${t.check && html`<a href=${`/jobs/${t.check.job}`}>${t.check.state ?? "job"} ${t.check.job}</a>`}</td>
-      <td>${t.pr && html`<${Out} to=${t.pr}>${t.pr.replace("https://", "")}<//>`}</td><td class="n quiet"><${Ago} at=${t.updated_at} /></td></tr>`)}</tbody></table></div>` : none)}<//>`;
+      <td>${t.pr && html`<${Out} to=${t.pr}>${t.pr.replace("https://", "")}<//>`}</td><td class="n quiet"><${Ago} at=${t.updated_at} /></td></tr>`)}<//>` : none)}<//>`;
 }
 
 export function Upstreams() {
   const list = useGet("/upstreams");
-  return html`<${Head} title="Upstreams" /><${Fetched} of=${list} what="upstreams">${(d) => html`<div class="wide" tabIndex="0" role="region" aria-label="upstreams"><table><thead><tr><th>upstream</th><th>what</th><th>branch</th><th>recipes</th><th>clone</th></tr></thead><tbody>
+  return html`<${Head} title="Upstreams" /><${Fetched} of=${list} what="upstreams">${(d) => html`<${Table} label="upstreams" heads=${["upstream", "what", "branch", "recipes", "clone"]}>
     ${d.upstreams.map((u) => html`<tr key=${u.name}><td><b>${u.name}</b> <span class="quiet">${u.aliases.join(" ")}</span></td><td>${u.title}</td><td>${u.default_branch ?? html`<span class="quiet">${u.branch_hint}?</span>`}</td><td class="wrap targets">${[...new Set(Object.values(u.recipes).flat())].map((r) => html`<a key=${r} href=${`/recipes/${encodeURIComponent(raw(r))}`}>${r}</a> `)}</td>
-      <td><code>${u.url}</code> ${u.overridden && html`<${Flag}>overridden<//>`}</td></tr>`)}</tbody></table></div>`}<//>`;
+      <td><code>${u.url}</code> ${u.overridden && html`<${Flag}>overridden<//>`}</td></tr>`)}<//>`}<//>`;
 }
