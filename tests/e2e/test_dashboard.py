@@ -9,6 +9,9 @@ import subprocess
 
 import pytest
 
+from test_bisect import bisect, end_of as bisected, shas, toy
+from test_comparisons import compare as compared, figure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NODE = shutil.which("node")
@@ -18,8 +21,8 @@ PARTS = [(CHROMIUM, "no chromium"), (NODE, "no node"),
 MISSING = [said for there, said in PARTS if not there]
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 PAGES = ["/", "/queue", "/jobs", "/jobs/1", "/groups/1", "/benchmarks", "/benchmarks/a/b", "/comparisons",
-         "/comparisons/1", "/prs", "/prs/1", "/topics", "/upstreams", "/gpus", "/env", "/cache", "/recipes",
-         "/recipes/x"]
+         "/comparisons/1", "/bisections", "/bisections/1", "/noise", "/prs", "/prs/1", "/topics",
+         "/upstreams", "/gpus", "/env", "/cache", "/recipes", "/recipes/x"]
 EVIL = ("<script>window.ran=1</script><img src=x onerror=window.ran=1>\"'&{{7*7}}${7*7}"
         "\u202e\u2066\u200b\x1b[31m\x07\x9b")
 SHOWN = "<script>window.ran=1</script>"
@@ -138,12 +141,7 @@ def test_without_scripts_there_are_plain_pages(daemon):
 # --- in a browser ---
 
 @browser
-def test_submit_watch_read_copy(daemon):
-    run(daemon, "flow", lambda word: (daemon.folder / f"go-{word.split()[1]}").touch())
-
-
-@browser
-def test_compare_and_copy_the_report(daemon):
+def test_submit_watch_read_compare_copy(daemon):
     go = daemon.folder / "go"
 
     def side(value):
@@ -152,13 +150,26 @@ def test_compare_and_copy_the_report(daemon):
                             "echo '::cail metric name=size value=7 unit=B better=lower'"]}
 
     def answer(word):
-        if word == "go":
+        if word == "compared":
             go.touch()
+        elif word.startswith("go "):
+            (daemon.folder / f"go-{word.split()[1]}").touch()
         else:
             reply = daemon.post("/comparisons", {"name": "slower", "base": side(10), "head": side(12), "rounds": 8,
                                                  "confirm": False})
             assert reply.status == 201, reply
-    run(daemon, "compare", answer)
+    run(daemon, "flow", answer)
+
+
+@browser
+def test_noise_and_a_bisection(lab):
+    toy(lab, 2, slow=1.25)
+    assert bisected(lab, bisect(lab, 4, name="it got slower")["id"])["culprit"]["sha"] == shas(4)[2]
+    for _ in range(2):
+        compared(lab, kind="aa", base=figure(1.0, "still"), rounds=6)
+    run(lab, "noise", culprit=shas(4)[2][:12], change="+25.00 %")
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        run(lab, "axe", scheme=scheme, width=width, paths=["/comparisons", "/bisections", "/bisections/1", "/noise"])
 
 
 @browser

@@ -8,8 +8,34 @@ const settled = (page) => until(async () => (await page.locator(".loading").coun
 const visit = async (page, path) => { await page.goto(path); await settled(page); };
 const seen = (page) => page.evaluate(() => document.body.innerText);
 
+/** A comparison from its first round to its report. */
+async function compare(page) {
+  await visit(page, "/comparisons");
+  await ask("compare");
+  await until(async () => (await page.locator("[data-row]").count()) === 1, "it appears in the list, without a reload");
+  await page.locator("[data-row] a").first().click();
+  await until(async () => (await page.locator(".verdict .state").innerText()).includes("measuring"), "it is measured");
+  await ask("compared");
+  await until(async () => (await page.locator(".verdict .state").innerText()).includes("regression"), "its verdict, without a reload");
+  await until(async () => (await page.locator(".rows tr.open svg.interval").getAttribute("aria-label")).startsWith("regression: +20"), "the interval of the worst one in words");
+  equal(await page.locator(".rows tbody tr[data-row]").count(), 2, "figures");
+  equal(await page.locator(".rows tr.open").count(), 1, "rows that are open");
+  await until(async () => (await page.locator(".pairs svg").getAttribute("aria-label")).startsWith("8 rounds of"), "its rounds");
+  await page.getByRole("button", { name: /no change/ }).click();
+  await until(async () => new URL(page.url()).searchParams.get("verdict") === "same", "the filter is in the address");
+  equal(await page.locator(".rows tbody tr[data-row]").count(), 1, "figures that fit");
+  await page.reload();
+  await settled(page);
+  equal(await page.locator(".rows tbody tr[data-row]").count(), 1, "the address keeps the filter");
+  await page.getByRole("button", { name: "copy as Markdown" }).click();
+  await until(async () => (await seen(page)).includes("copied"), "the button says so");
+  const report = await page.evaluate(() => navigator.clipboard.readText());
+  equal(report, await page.evaluate(() => fetch("/comparisons/1/report").then((r) => r.text())), "the report");
+  check(report.includes("regression"), report);
+}
+
 const cases = {
-  /** Queue a recipe by its form, watch it run, read its log, copy how to run it again. */
+  /** Queue a recipe by its form, watch it run, read its log, copy how to run it again; then compare. */
   async flow({ page }) {
     await visit(page, "/recipes");
     await page.getByRole("link", { name: "walk", exact: true }).click();
@@ -43,32 +69,27 @@ const cases = {
     await page.goBack();
     await page.goto("/queue");
     await until(async () => (await page.locator(`tr[data-row="${id}"]`).innerText()).includes("succeeded"), "the queue lists it as ended");
+    await compare(page);
   },
 
-  /** A comparison from its first round to its report. */
-  async compare({ page }) {
+  /** What identical code did, and the search for a commit. */
+  async noise({ page }) {
     await visit(page, "/comparisons");
-    await ask("compare");
-    await until(async () => (await page.locator("[data-row]").count()) === 1, "it appears in the list, without a reload");
-    await page.locator("[data-row] a").first().click();
-    await until(async () => (await page.locator(".verdict .state").innerText()).includes("measuring"), "it is measured");
-    await ask("go");
-    await until(async () => (await page.locator(".verdict .state").innerText()).includes("regression"), "its verdict, without a reload");
-    await until(async () => (await page.locator(".rows tr.open svg.interval").getAttribute("aria-label")).startsWith("regression: +20"), "the interval of the worst one in words");
-    equal(await page.locator(".rows tbody tr[data-row]").count(), 2, "figures");
-    equal(await page.locator(".rows tr.open").count(), 1, "rows that are open");
-    await until(async () => (await page.locator(".pairs svg").getAttribute("aria-label")).startsWith("8 rounds of"), "its rounds");
-    await page.getByRole("button", { name: /no change/ }).click();
-    await until(async () => new URL(page.url()).searchParams.get("verdict") === "same", "the filter is in the address");
-    equal(await page.locator(".rows tbody tr[data-row]").count(), 1, "figures that fit");
-    await page.reload();
+    await page.getByRole("link", { name: "noise", exact: true }).click();
+    await page.waitForURL("**/noise");
     await settled(page);
-    equal(await page.locator(".rows tbody tr[data-row]").count(), 1, "the address keeps the filter");
-    await page.getByRole("button", { name: "copy as Markdown" }).click();
-    await until(async () => (await seen(page)).includes("copied"), "the button says so");
-    const copied = await page.evaluate(() => navigator.clipboard.readText());
-    equal(copied, await page.evaluate(() => fetch("/comparisons/1/report").then((r) => r.text())), "the report");
-    check(copied.includes("regression"), copied);
+    const row = page.locator("tr", { hasText: "still" });
+    check((await row.innerText()).includes("18 more"), await row.innerText());
+    equal(await row.locator("svg circle").count(), 2, "a dot a comparison");
+    equal(await page.locator('nav [aria-current="page"]').innerText(), "Comparisons", "where we are");
+    await visit(page, "/bisections");
+    await page.getByRole("link", { name: "1", exact: true }).click();
+    await page.waitForURL("**/bisections/1");
+    await settled(page);
+    const said = await page.locator(".verdict").innerText();
+    check(said.includes(args.culprit) && said.includes(args.change), said);
+    const measured = await page.locator("tbody tr").count();
+    equal(await page.locator("svg.commits circle.bad, svg.commits circle.good").count(), measured + 1, "commits that were measured, and the good end");
   },
 
   /** Keys alone: filter, rows, open, hold. */

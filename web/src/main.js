@@ -13,6 +13,8 @@ import { Recipes, Recipe } from "./pages/recipes.js";
 import { Comparison, Comparisons } from "./pages/comparisons.js";
 import { Pr, Prs, Topics, Upstreams } from "./pages/prs.js";
 import { Benchmarks, Series } from "./pages/benchmarks.js";
+import { Bisection, Bisections } from "./pages/bisections.js";
+import { Noise } from "./pages/noise.js";
 
 const NAV = [["/", "Overview", "o"], ["/queue", "Queue", "q"], ["/jobs", "Jobs", "j"], ["/comparisons", "Comparisons", "c"], ["/benchmarks", "Benchmarks", "b"],
   ["/prs", "Pull requests", "p"], ["/topics", "Topics", "t"], ["/gpus", "GPUs", "g"], ["/recipes", "Recipes", "r"], ["/env", "Environment", "e"]];
@@ -25,6 +27,8 @@ function page(path) {
     case "jobs": return rest ? html`<${Job} key=${rest} id=${Number(rest)} />` : html`<${Jobs} />`;
     case "groups": return html`<${Group} key=${rest} id=${Number(rest)} />`;
     case "comparisons": return rest ? html`<${Comparison} key=${rest} id=${Number(rest)} />` : html`<${Comparisons} />`;
+    case "bisections": return rest ? html`<${Bisection} key=${rest} id=${Number(rest)} />` : html`<${Bisections} />`;
+    case "noise": return html`<${Noise} />`;
     case "benchmarks": return rest ? html`<${Series} key=${rest} name=${rest} />` : html`<${Benchmarks} />`;
     case "prs": return rest ? html`<${Pr} key=${rest} id=${Number(rest)} />` : html`<${Prs} />`;
     case "topics": return html`<${Topics} />`;
@@ -101,10 +105,10 @@ function Guard({ children }) {
 
 function App() {
   const { path } = route.useAddress();
-  const here = `/${path.split("/")[1]}`;
+  const first = path.split("/")[1], here = `/${{ groups: "jobs", noise: "comparisons", bisections: "comparisons" }[first] ?? first}`;
   return html`<a class="skip" href="#main">Skip to the page</a>
     <header class="top"><div class="in"><a class="mark" href="/">cail</a>
-      <nav aria-label="pages">${NAV.map(([to, title]) => html`<a key=${to} href=${to} aria-current=${here === to || (to === "/jobs" && here === "/groups") ? "page" : undefined}>${title}</a>`)}</nav>
+      <nav aria-label="pages">${NAV.map(([to, title]) => html`<a key=${to} href=${to} aria-current=${here === to ? "page" : undefined}>${title}</a>`)}</nav>
       <div class="right"><${Connection} /><${Help} /><${Theme} /></div></div></header>
     <main id="main" tabIndex="-1"><${Guard} key=${path}>${page(path)}<//></main>`;
 }

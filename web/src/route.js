@@ -2,7 +2,7 @@
 // that leads to a page of ours changes the page in place.
 import { useEffect, useState } from "./dom.js";
 
-const PAGES = /^\/($|queue$|jobs(\/\d+)?$|groups\/\d+$|benchmarks(\/|$)|comparisons(\/\d+)?$|prs(\/\d+)?$|topics$|upstreams$|gpus$|env$|cache$|recipes(\/[^/]+)?$)/;
+const PAGES = /^\/($|queue$|jobs(\/\d+)?$|groups\/\d+$|benchmarks(\/|$)|(comparisons|bisections)(\/\d+)?$|noise$|prs(\/\d+)?$|topics$|upstreams$|gpus$|env$|cache$|recipes(\/[^/]+)?$)/;
 const readers = new Set();
 const changed = () => { for (const fn of readers) fn(); };
 

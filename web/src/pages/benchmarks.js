@@ -4,18 +4,18 @@ import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
 import { color, marks, Plot, thin } from "../plot.js";
 import { go, setQuery, useAddress } from "../route.js";
-import { Ago, Empty, Facts, Fetched, Filter, Flag, Head, Section, Spark, State, Strip, useRowKeys } from "../ui.js";
+import { Ago, Empty, Facts, Fetched, Filter, Flag, Head, Section, Spark, State, Strip, Table, useRowKeys } from "../ui.js";
+import { machine } from "./noise.js";
 
 const to = (s) => `/benchmarks/${fmt.path(raw(s.benchmark))}?series=${s.series}`;
 const change = (c) => fmt.pct((c.ratio - 1) * 100);
 const short = (p) => p.commit?.slice(0, 10) ?? `job ${p.job}`;
-const machine = (m) => m?.gpu ?? m?.cpu ?? m?.cpu_model ?? m?.host ?? "";
 
 function Changes() {
   const list = useGet("/results/changes?limit=6", (name) => name === "change" || undefined);
   if (!list.data?.changes.length) return "";
-  return html`<${Section} id="changes" title="Newest changes"><div class="wide" tabIndex="0" role="region" aria-label="changes"><table><tbody>${list.data.changes.map((c) => html`<tr key=${c.id}><td><${State} of=${c.effect} /></td><td class="n">${change(c)}</td>
-    <td class="wrap"><a href=${to(c)}>${c.benchmark}</a> <span class="quiet">${fmt.params(c.params)}</span></td><td>${c.metric}</td><td><code>${short(c.after)}</code> <span class="quiet">${c.after.subject ?? ""}</span></td><td>${c.tentative && html`<${Flag}>tentative<//>`}</td><td class="n quiet"><${Ago} at=${c.after.at} /></td></tr>`)}</tbody></table></div><//>`;
+  return html`<${Section} id="changes" title="Newest changes"><${Table} label="changes">${list.data.changes.map((c) => html`<tr key=${c.id}><td><${State} of=${c.effect} /></td><td class="n">${change(c)}</td>
+    <td class="wrap"><a href=${to(c)}>${c.benchmark}</a> <span class="quiet">${fmt.params(c.params)}</span></td><td>${c.metric}</td><td><code>${short(c.after)}</code> <span class="quiet">${c.after.subject ?? ""}</span></td><td>${c.tentative && html`<${Flag}>tentative<//>`}</td><td class="n quiet"><${Ago} at=${c.after.at} /></td></tr>`)}<//><//>`;
 }
 
 export function Benchmarks() {
@@ -24,8 +24,8 @@ export function Benchmarks() {
   useRowKeys();
   const none = html`<${Empty} title=${q ? "No series fits." : "Nothing was measured yet. A recipe that measures:"} cmd=${q ? null : "cail run mlir-opt-bench -p rounds=10"} />`;
   return html`<${Head} title="Benchmarks"><${Filter} value=${q} onInput=${(v) => setQuery({ q: v, cursor: null })} label="part of a name" /><//>${!q && !cursor && html`<${Changes} />`}
-    <${Fetched} of=${list} what="benchmarks" rows=${12} missing=${none}>${(d) => (d.benchmarks.length ? html`<${Section} id="series" title="Series"><div class="wide" tabIndex="0" role="region" aria-label="series"><table class="series"><thead><tr><th>benchmark</th><th>metric</th><th class="n">last</th><th>unit</th><th>newest runs</th><th class="n">runs</th><th>recipe</th><th class="n">since</th></tr></thead><tbody>
-      ${d.benchmarks.map((s) => html`<tr key=${s.series} data-row=${s.series}><td class="wrap"><a href=${to(s)}>${s.benchmark}</a> <span class="quiet">${fmt.params(s.params)}</span></td><td>${s.metric}</td><td class="n">${fmt.num(s.last_value)}</td><td class="unit">${s.unit}</td><td><${Spark} values=${s.spark} /></td><td class="n quiet">${fmt.count(s.points)}</td><td class="quiet">${s.recipe}</td><td class="n quiet"><${Ago} at=${s.last_at} /></td></tr>`)}</tbody></table></div>
+    <${Fetched} of=${list} what="benchmarks" rows=${12} missing=${none}>${(d) => (d.benchmarks.length ? html`<${Section} id="series" title="Series"><${Table} label="series" class="series" heads=${["benchmark", "metric", "#last", "unit", "newest runs", "#runs", "recipe", "#since"]}>
+      ${d.benchmarks.map((s) => html`<tr key=${s.series} data-row=${s.series}><td class="wrap"><a href=${to(s)}>${s.benchmark}</a> <span class="quiet">${fmt.params(s.params)}</span></td><td>${s.metric}</td><td class="n">${fmt.num(s.last_value)}</td><td class="unit">${s.unit}</td><td><${Spark} values=${s.spark} /></td><td class="n quiet">${fmt.count(s.points)}</td><td class="quiet">${s.recipe}</td><td class="n quiet"><${Ago} at=${s.last_at} /></td></tr>`)}<//>
       ${d.next_cursor && html`<p class="more"><button type="button" onClick=${() => setQuery({ cursor: d.next_cursor })}>more</button></p>`}<//>` : none)}<//>`;
 }
 
@@ -56,9 +56,9 @@ function One({ of: s }) {
   if (!s.points.length) return html`<p class="none">No point with a value.</p>`;
   return html`<div class="line"><span class="quiet">${s.better === "neutral" ? "neither way is better" : `${s.better} is better`}; in the order of ${{ position: "history", committed_at: "commit times", at: "runs" }[s.ordered_by]}; drag zooms, a double click shows all, a click opens the job</span><button type="button" class="small" aria-pressed=${log} onClick=${() => setQuery({ log: log ? null : "1" })}>logarithmic</button></div><${History} of=${s} log=${log} />
     ${last.samples?.length > 1 && html`<p class="line"><span class="quiet">samples of the newest</span> <${Strip} samples=${last.samples} width=${420} height=${34} /> <span class="num quiet">${fmt.num(last.lo)} to ${fmt.num(last.hi)} ${s.unit}</span></p>`}
-    ${s.changes.length > 0 && html`<${Section} id="steps" title="Changes"><div class="wide" tabIndex="0" role="region" aria-label="changes"><table><thead><tr><th>effect</th><th class="n">change</th><th class="n">at least</th><th class="n">at most</th><th class="n">before</th><th class="n">after</th><th>unit</th><th>commit</th><th class="n">job</th><th>state</th></tr></thead><tbody>
+    ${s.changes.length > 0 && html`<${Section} id="steps" title="Changes"><${Table} label="changes" heads=${["effect", "#change", "#at least", "#at most", "#before", "#after", "unit", "commit", "#job", "state"]}>
       ${[...s.changes].reverse().map((c) => html`<tr key=${c.id}><td><${State} of=${c.effect} />${c.tentative && html` <${Flag}>tentative<//>`}</td><td class="n">${change(c)}</td><td class="n quiet">${fmt.pct((c.ratio_low - 1) * 100)}</td><td class="n quiet">${fmt.pct((c.ratio_high - 1) * 100)}</td><td class="n">${fmt.num(c.from_value)}</td><td class="n">${fmt.num(c.to_value)}</td><td class="unit">${s.unit}</td>
-        <td class="wrap"><code>${short(c.after)}</code> ${c.after.subject}</td><td class="n"><a href=${`/jobs/${c.after.job}`}>${c.after.job}</a></td><td class="quiet">${c.state} ${c.note}</td></tr>`)}</tbody></table></div><//>`}
+        <td class="wrap"><code>${short(c.after)}</code> ${c.after.subject}</td><td class="n"><a href=${`/jobs/${c.after.job}`}>${c.after.job}</a></td><td class="quiet">${c.state} ${c.note}</td></tr>`)}<//><//>`}
     <${Facts} of=${[["recipe", s.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(s.recipe))}`}>${s.recipe}</a>`], ["points", s.points.length], ["machine", machine(s.machine)], ["fingerprint", html`<code>${s.fingerprint}</code>`], ["drift in 90 days", s.drift?.drifts && fmt.pct(s.drift.change_in_90_days * 100)]]} />`;
 }
 

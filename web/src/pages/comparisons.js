@@ -4,7 +4,7 @@ import { Axis, Interval, inWords, Pairs, reach, worst } from "../compare.js";
 import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
 import { setQuery, useAddress } from "../route.js";
-import { Act, Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, matcher, Section, Sort, State, tone, useRowKeys, useSome, word } from "../ui.js";
+import { Act, Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, matcher, Section, Sort, State, Table, tone, useRowKeys, useSome, word } from "../ui.js";
 
 export const EXAMPLE = "cail compare main HEAD --recipe mlir-opt-bench --rounds 10";
 // A side that has parameters alone is called by them, as JSON.
@@ -25,9 +25,9 @@ const Progress = ({ of: c }) => (isLive(c) && c.progress ? html`<span class="pro
   : html`<span class="quiet">${c.reason}</span>`);
 
 export function ComparisonTable({ all }) {
-  return html`<div class="wide" tabIndex="0" role="region" aria-label="comparisons"><table class="comps"><thead><tr><th class="n">id</th><th>verdict</th><th>name</th><th>before → after</th><th>how it goes</th><th class="n">since</th></tr></thead><tbody>
+  return html`<${Table} label="comparisons" class="comps" heads=${["#id", "verdict", "name", "before → after", "how it goes", "#since"]}>
     ${all.map((c) => html`<tr key=${c.id} data-row=${c.id}><td class="n"><a href=${`/comparisons/${c.id}`}>${c.id}</a></td><td><${Result} of=${c} /></td><td>${c.name ?? c.recipe} ${c.kind !== "paired" && html`<${Flag} tone="plain">${c.kind === "aa" ? "against itself" : c.kind}<//>`}</td><td class="wrap"><${Sides} of=${c} /></td>
-      <td class="wrap"><${Progress} of=${c} /></td><td class="n quiet"><${Ago} at=${c.finished_at ?? c.created_at} /></td></tr>`)}</tbody></table></div>`;
+      <td class="wrap"><${Progress} of=${c} /></td><td class="n quiet"><${Ago} at=${c.finished_at ?? c.created_at} /></td></tr>`)}<//>`;
 }
 
 export function Comparisons() {
@@ -35,7 +35,7 @@ export function Comparisons() {
   const filter = useAddress().query.get("filter") ?? "", fits = matcher(filter);
   useRowKeys();
   const empty = html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`;
-  return html`<${Head} title="Comparisons"><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter" /><//>
+  return html`<${Head} title="Comparisons"><a class="button" href="/noise">noise</a><a class="button" href="/bisections">bisections</a><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter" /><//>
     <${Fetched} of=${list} what="comparisons" missing=${empty}>${(d) => (d.comparisons.length ? html`<${ComparisonTable} all=${d.comparisons.filter((c) => fits(`${c.id} ${c.name} ${c.recipe} ${c.verdict} ${c.state} ${label(c.base)} ${label(c.head)} ${c.pr ?? ""}`))} />` : empty)}<//>`;
 }
 
@@ -65,12 +65,12 @@ function Rows({ of: c }) {
   }, [rows0, filter, verdict, sort]);
   const far = reach(rows0), kinds = [...new Set(rows0.map((r) => r.verdict))];
   const [some, more] = useSome(rows, 200);
-  const H = (by, text, num) => html`<${Sort} by=${by} sort=${sort} onSort=${(s) => setQuery({ sort: s })} num=${num}>${text}<//>`;
+  const H = (by, text = by, num) => html`<${Sort} by=${by} sort=${sort} onSort=${(s) => setQuery({ sort: s })} num=${num}>${text}<//>`;
   return html`<div class="line"><span class="chips2">${kinds.map((k) => html`<button key=${k} type="button" class="chip" aria-pressed=${verdict === k} onClick=${() => setQuery({ verdict: verdict === k ? null : k })}><${State} of=${k} /> <span class="count">${rows0.filter((r) => r.verdict === k).length}</span></button>`)}
       ${extra > 0 && html`<button type="button" class="chip" aria-pressed=${shown} onClick=${() => setQuery({ shown: shown ? null : "1" })}>${extra} that gate nothing</button>`}</span>
       <${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter rows" /></div>
-    <div class="wide" tabIndex="0" role="region" aria-label="figures"><table class="rows"><thead><tr>${H("benchmark", "benchmark")}${H("metric", "metric")}${H("base", "before", 1)}${H("head", "after", 1)}<th>unit</th>${H("change", "change", 1)}<th><${Axis} far=${far} /></th>${H("p", "p", 1)}<th class="n">n</th>${H("verdict", "verdict")}</tr></thead>
-      <tbody>${some.map((r) => html`<${Row} key=${key(r)} row=${r} far=${far} open=${asked === null ? r === main : raw(key(r)) === asked} />`)}</tbody></table></div>${more}`;
+    <${Table} label="figures" class="rows" heads=${[H("benchmark"), H("metric"), H("base", "before", 1), H("head", "after", 1), "unit", H("change", "change", 1), html`<th><${Axis} far=${far} /></th>`, H("p", "p", 1), "#n", H("verdict")]}>
+      ${some.map((r) => html`<${Row} key=${key(r)} row=${r} far=${far} open=${asked === null ? r === main : raw(key(r)) === asked} />`)}<//>${more}`;
 }
 
 const Diff = ({ text }) => html`<pre tabIndex="0" class="diff">${text.split("\n").map((l) => html`<span class=${l[0] === "+" ? "good" : l[0] === "-" ? "bad" : l[0] === "@" ? "quiet" : ""}>${l}${"\n"}</span>`)}</pre>`;
@@ -95,7 +95,7 @@ export function Comparison({ id }) {
       ${isLive(d) && html`<${Act} danger run=${() => post(`/comparisons/${id}/cancel`, {})}>cancel<//>`}<//>
     <${Summary} of=${d} />${isLive(d) && html`<div class="progline"><${Progress} of=${d} /></div>`}
     ${d.rows?.length > 0 && html`<${Section} id="rows" title="Figures" note="a bar is the interval of the change, the grey band what does not matter"><${Rows} of=${d} /><//>`}
-    ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><div class="wide" tabIndex="0" role="region" aria-label="checks"><table><thead><tr><th>check</th><th>verdict</th><th>before</th><th>after</th></tr></thead><tbody>${d.checks.map((k) => html`<tr key=${k.name}><td class="wrap">${k.name}</td><td><${State} of=${k.verdict} /></td><td>${k.base}</td><td>${k.head}</td></tr>`)}</tbody></table></div><//>`}
+    ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><${Table} label="checks" heads=${["check", "verdict", "before", "after"]}>${d.checks.map((k) => html`<tr key=${k.name}><td class="wrap">${k.name}</td><td><${State} of=${k.verdict} /></td><td>${k.base}</td><td>${k.head}</td></tr>`)}<//><//>`}
     ${d.missing?.length > 0 && html`<${Section} id="missing" title="What is missing"><ul>${d.missing.map((m, i) => html`<li key=${i}>${typeof m === "string" ? m : fmt.params(m)}</li>`)}</ul><//>`}
     ${d.diffs?.length > 0 && html`<${Section} id="diffs" title="What the two made"><div>${d.diffs.map((x) => html`<details key=${x.name} open=${d.diffs.length === 1}><summary>${x.name} ${x.base_sha256 === x.head_sha256 ? "the same" : "differs"}</summary>${x.text && html`<${Diff} text=${x.text} />`}</details>`)}</div><//>`}
     <${Facts} of=${[["recipe", d.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(d.recipe))}`}>${d.recipe}</a>`], ["kind", { aa: "against itself" }[d.kind] ?? d.kind], ["rounds", d.rounds], ["chance of a false alarm", d.alpha && `${fmt.num(d.alpha * 100)} %`], ["before", html`<code>${d.base?.sha?.slice(0, 12) ?? label(d.base)}</code> <span class="quiet">${fmt.params(d.base?.params)}</span>`, "w2"],

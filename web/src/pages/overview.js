@@ -45,7 +45,7 @@ function Verdicts() {
   const aa = all.find((c) => c.kind === "aa" && c.state === "finished");
   const floor = useGet(aa ? `/comparisons/${aa.id}` : null);
   const noise = Math.max(0, ...(floor.data?.rows ?? []).filter((r) => r.effect > 0 && !r.flags?.includes("shown_only")).map((r) => r.floor ?? Math.max(Math.abs(r.effect_lo - 1), Math.abs(r.effect_hi - 1))));
-  return html`<${Section} id="verdicts" title="Latest verdicts" note=${noise > 0 && html`identical code differs here by up to <a href=${`/comparisons/${aa.id}`} class="num">${fmt.num(noise * 100)} %</a>`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
+  return html`<${Section} id="verdicts" title="Latest verdicts" note=${noise > 0 && html`identical code differs here by up to <a href="/noise" class="num">${fmt.num(noise * 100)} %</a>`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
       ${list.data === undefined && !list.error ? html`<${Loading} rows=${3} />` : all.length ? html`<ul class="verdicts">${all.map((c) => html`<${Verdict} key=${c.id} of=${c} />`)}</ul>` : html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`}<//>
     <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${open?.length ? html`<ul class="verdicts">${open.map((p) => {
       const c = all.find((x) => x.pr === p.url || x.pr === p.pr);
