@@ -29,7 +29,8 @@ async function visits(path, ready) {
 
 await visits("/queue", "#queued [data-row]");
 await visits("/jobs", "[data-row]");
-await visits("/jobs/3?tab=log", ".logbar");
+await visits("/comparisons", ".empty");
+await visits("/jobs/2?tab=log", ".line .tx span");
 
 { // a key and a filter, with all that in the page
   const page = await browser.newPage();
@@ -45,6 +46,36 @@ await visits("/jobs/3?tab=log", ".logbar");
     }), c));
   }
   say("/queue: a letter in the filter until it is painted", median(times), `slowest ${Math.max(...times).toFixed(0)}`);
+  await page.close();
+}
+
+{ // a log of 100 MB: read to its end, scrolled through, searched
+  const page = await browser.newPage();
+  await page.goto(`${base}/jobs/2?tab=log`);
+  await page.waitForSelector(".line .tx span");
+  const read = await page.evaluate(() => new Promise((done) => {
+    const look = () => (/lines, /.test(document.querySelector(".logbar").innerText) ? done(performance.now()) : requestAnimationFrame(look));
+    look();
+  }));
+  say(`its ${await page.locator(".logbar .quiet").last().innerText()}: all read`, read);
+  const frames = await page.evaluate(() => new Promise((done) => { // 300 steps from the top to the end, a step a frame
+    const box = document.querySelector(".logbox"), times = [];
+    let n = 0, last = performance.now();
+    const step = (now) => {
+      times.push(now - last);
+      last = now;
+      if (n === 300) return done(times.slice(1));
+      box.scrollTop = (box.scrollHeight * n++) / 300;
+      requestAnimationFrame(step);
+    };
+    box.scrollTop = 0;
+    requestAnimationFrame(step);
+  }));
+  say("a step of scrolling through all of it", median(frames), `slowest of ${frames.length} ${Math.max(...frames).toFixed(0)}; ${await page.locator(".logbox .line").count()} lines are nodes`);
+  const from = Date.now();
+  await page.getByLabel("search the log").fill("[1399999/");
+  await page.waitForFunction(() => document.querySelector(".hits").innerText === "1 of 1");
+  say("a search that finds its last line but one", Date.now() - from);
   await page.close();
 }
 

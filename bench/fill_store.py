@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """fill_store.py CAIL_DB QUEUED FINISHED: multiplies the jobs of a stopped daemon's store.
 
-The store must hold a succeeded job 1 (with its attempt) and a queued job 2, both made by the daemon
+The store must hold a succeeded job (with one attempt) and a queued one, both made by the daemon
 itself; every row added is one of them with other ids, so the file is what the daemon would have
 written."""
 import sqlite3
@@ -23,14 +23,18 @@ def main():
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA cache_size = -200000")
     db.execute("BEGIN")
-    for state, job in (("succeeded", 1), ("queued", 2)):
-        found = db.execute("SELECT state FROM job WHERE id = ?", (job,)).fetchone()
-        if not found or found[0] != state:
-            sys.exit(f"job {job} of {path} is not {state}")
-    copies(db, "job", "job.id = 1", finished, {"id": "3 + i"})
-    copies(db, "attempt", "attempt.id = 1", finished,
-           {"id": "3 + i", "job_id": "3 + i", "token": "printf('%032x', i)"})
-    copies(db, "job", "job.id = 2", queued, {"id": f"{3 + finished} + i"})
+    template = {}
+    for state in ("succeeded", "queued"):
+        found = db.execute("SELECT id FROM job WHERE state = ? ORDER BY id", (state,)).fetchone()
+        if not found:
+            sys.exit(f"{path} has no {state} job")
+        template[state] = found[0]
+    job = db.execute("SELECT max(id) + 1 FROM job").fetchone()[0]
+    attempt = db.execute("SELECT max(id) + 1 FROM attempt").fetchone()[0]
+    copies(db, "job", f"job.id = {template['succeeded']}", finished, {"id": f"{job} + i"})
+    copies(db, "attempt", f"attempt.job_id = {template['succeeded']}", finished,
+           {"id": f"{attempt} + i", "job_id": f"{job} + i", "token": "printf('%032x', i)"})
+    copies(db, "job", f"job.id = {template['queued']}", queued, {"id": f"{job + finished} + i"})
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
