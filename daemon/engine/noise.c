@@ -100,7 +100,8 @@ static void begin_machine(struct noise *z, const char *fingerprint)
     jw_open(&z->w, '{');
     jw_kstr(&z->w, "fingerprint", fingerprint);
     jw_key(&z->w, "machine");
-    if (history_id_read(fingerprint, &id) && store_read_fingerprint(z->reader, id, &doc, &ignored) == 0)
+    if (history_id_read(fingerprint, &id) &&
+        store_read_fingerprint(z->reader, id, &doc, &ignored) == 0)
         jw_raw(&z->w, doc, strlen(doc));
     else
         jw_null(&z->w);

@@ -44,7 +44,8 @@ struct comparison_view {
     char *failed; /* a side whose processes fail again and again, in words; NULL = none */
 };
 
-const struct attempt *trial_last_attempt(const struct comparison_view *v); /* of the measuring job */
+const struct attempt *
+trial_last_attempt(const struct comparison_view *v); /* of the measuring job */
 
 /* Words of it; the caller frees, NULL = nothing is known. */
 char *trial_machine_of(const struct attempt *a); /* what the fingerprint is one of */
