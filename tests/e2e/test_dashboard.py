@@ -156,7 +156,7 @@ def test_submit_watch_read_compare_copy(daemon):
             (daemon.folder / f"go-{word.split()[1]}").touch()
         else:
             reply = daemon.post("/comparisons", {"name": "slower", "base": side(10), "head": side(12), "rounds": 8,
-                                                 "confirm": False})
+                                                 "confirm": False, "pr": "llvm#7"})
             assert reply.status == 201, reply
     run(daemon, "flow", answer)
 

@@ -32,6 +32,9 @@ async function compare(page) {
   const report = await page.evaluate(() => navigator.clipboard.readText());
   equal(report, await page.evaluate(() => fetch("/comparisons/1/report").then((r) => r.text())), "the report");
   check(report.includes("regression"), report);
+  await visit(page, "/");
+  await until(async () => /llvm#7[^]*\+20\.00 %/.test(await page.locator("#prs").innerText()), "the open pull request with its effect");
+  check((await page.locator("#verdicts").innerText()).includes("noise floor not known"), "the floor");
 }
 
 const cases = {

@@ -1,6 +1,7 @@
 import { html, useMemo } from "../dom.js";
 import { Interval, inWords, reach, worst } from "../compare.js";
 import { useGet } from "../api.js";
+import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
 import { JobTable, onQueue } from "../jobs.js";
 import { Ago, Empty, Fetched, Flag, Head, Loading, Section, State } from "../ui.js";
@@ -32,25 +33,31 @@ function Since() {
 }
 
 /** One comparison in a line: its verdict and the figure that moved most. */
-function Verdict({ of: c, title }) {
+function Verdict({ of: c, title, to }) {
   const full = useGet(`/comparisons/${c.id}`, (name, d) => (name === "comparison" && d.id === c.id) || undefined);
   const w = worst(full.data?.rows);
-  return html`<li data-row=${c.id}><${State} of=${c.verdict ?? c.state} /><span class="grow"><a href=${`/comparisons/${c.id}`}>${title ?? c.name ?? c.recipe}</a> <span class="quiet">${w ? `${w.benchmark} ${w.metric}` : c.reason ?? ""}</span></span>
-    ${w && html`<${Interval} row=${w} far=${reach([w])} /><span class="num quiet effect">${inWords(w)}</span>`}<span class="quiet since2"><${Ago} at=${c.finished_at ?? c.created_at} /></span></li>`;
+  return html`<li data-row=${c.id}><${State} of=${c.verdict ?? c.state} /><span class="grow"><a href=${to ?? `/comparisons/${c.id}`}>${title ?? c.name ?? c.recipe}</a> <span class="quiet">${w ? `${w.benchmark} ${w.metric}` : c.reason ?? ""}</span></span>
+    ${w && html`<${Interval} row=${w} far=${reach([w])} /><a class="num quiet effect" href=${`/comparisons/${c.id}`}>${inWords(w)}</a>`}<span class="quiet since2"><${Ago} at=${c.finished_at ?? c.created_at} /></span></li>`;
+}
+
+/** A pull request and what its newest comparison said. */
+function OpenPr({ of: p }) {
+  const list = useGet(`/comparisons?pr=${encodeURIComponent(raw(p.url))}&limit=1`, onComparisons), [c] = list.data?.comparisons ?? [], to = `/prs/${p.id}`;
+  return c ? html`<${Verdict} of=${c} title=${`${p.pr} ${p.title ?? ""}`} to=${to} />`
+    : html`<li><${PrState} of=${p.state} /><span class="grow"><a href=${to}>${p.pr}</a> ${p.title}</span><span class="quiet since2"><${Ago} at=${p.updated_at} /></span></li>`;
+}
+
+function Floor() {
+  const noise = useGet("/noise"), floors = noise.data?.machines.flatMap((m) => m.series.map((s) => s.floor)).filter((f) => f !== null).sort((a, b) => a - b);
+  return floors && html`<a href="/noise">${floors.length ? html`noise floor <span class="num">${fmt.num(floors[0] * 100)} to ${fmt.num(floors.at(-1) * 100)} %</span>` : "noise floor not known"}</a>`;
 }
 
 function Verdicts() {
   const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?limit=20", (name) => name === "pr" || undefined);
   const all = list.data?.comparisons ?? [], open = prs.data?.prs.filter((p) => p.state === "open" || p.state === "unknown").slice(0, 8);
-  const aa = all.find((c) => c.kind === "aa" && c.state === "finished");
-  const floor = useGet(aa ? `/comparisons/${aa.id}` : null);
-  const noise = Math.max(0, ...(floor.data?.rows ?? []).filter((r) => r.effect > 0 && !r.flags?.includes("shown_only")).map((r) => r.floor ?? Math.max(Math.abs(r.effect_lo - 1), Math.abs(r.effect_hi - 1))));
-  return html`<${Section} id="verdicts" title="Latest verdicts" note=${noise > 0 && html`identical code differs here by up to <a href="/noise" class="num">${fmt.num(noise * 100)} %</a>`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
+  return html`<${Section} id="verdicts" title="Latest verdicts" note=${html`<${Floor} />`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
       ${list.data === undefined && !list.error ? html`<${Loading} rows=${3} />` : all.length ? html`<ul class="verdicts">${all.map((c) => html`<${Verdict} key=${c.id} of=${c} />`)}</ul>` : html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`}<//>
-    <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${open?.length ? html`<ul class="verdicts">${open.map((p) => {
-      const c = all.find((x) => x.pr === p.url || x.pr === p.pr);
-      return c ? html`<${Verdict} key=${p.id} of=${c} title=${html`${p.pr} ${p.title}`} />` : html`<li key=${p.id}><${PrState} of=${p.state} /><span class="grow"><a href=${`/prs/${p.id}`}>${p.pr}</a> ${p.title}</span><span class="quiet since2"><${Ago} at=${p.updated_at} /></span></li>`;
-    })}</ul>` : prs.data || prs.error ? noPrs : html`<${Loading} rows=${2} />`}<//>`;
+    <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${open?.length ? html`<ul class="verdicts">${open.map((p) => html`<${OpenPr} key=${p.id} of=${p} />`)}</ul>` : prs.data || prs.error ? noPrs : html`<${Loading} rows=${2} />`}<//>`;
 }
 
 export function Overview() {
