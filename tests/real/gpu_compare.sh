@@ -7,31 +7,6 @@ set -uo pipefail
 # shellcheck source-path=SCRIPTDIR source=gpu_lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/gpu_lib.sh"
 
-# compared NAME BASE HEAD SIZE SECONDS ROUNDS: the comparison, its report and why a job beside it waits.
-compared() {
-    local answer comparison state=''
-    answer=$(api POST /comparisons "$(jq -n --arg b "$kit/prebuilt/$2" --arg h "$kit/prebuilt/$3" \
-        --argjson n "$4" --argjson t "$5" --argjson r "$6" '{recipe: "cutlass-gemm", rounds: $r,
-        params: {m: $n, n: $n, k: $n, seconds: $t}, needs: {gpus: 1}, repeats_max: 4,
-        base: {bin_dir: $b, label: "tile 128x128x64"},
-        head: {bin_dir: $h, label: (if $b == $h then "the same" else "tile 128x64x64" end)}}')")
-    printf '%s\n' "$answer" >"$doc/posted_$1.json"
-    comparison=$(jq -r '.id // 0' <<<"$answer")
-    id[$1]=$(jq -r '.jobs.measure // 0' <<<"$answer")
-    note "comparison $comparison: $1"
-    while ((comparison > 0)); do
-        state=$(api GET "/comparisons/$comparison?wait=20" | jq -r .state)
-        note "comparison $comparison: $state, $(api GET "/comparisons/$comparison" |
-            jq -r '.progress.text // .verdict')"
-        [[ ! $state =~ ^(finished|failed|canceled)$ ]] || break
-    done
-    keep "$1" "/comparisons/$comparison"
-    keep_text "report_$1" curl -sS "$CAIL_URL/comparisons/$comparison/report"
-    keep "job_$1" "/jobs/${id[$1]}"
-    keep_text "log_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/log"
-    jq -e '.verdict != "failed"' "$doc/$1.json" >/dev/null || note "$(jq -r .text "$doc/log_$1.json" | tail -n 5)"
-}
-
 beside() {
     # shellcheck disable=SC2016 # $CUDA_VISIBLE_DEVICES is the job's
     submit other "$(script 'echo "$CUDA_VISIBLE_DEVICES"' '.needs.gpus = 1')"
@@ -42,15 +17,15 @@ beside() {
 run() {
     gpus_reach '.gpus | length == 1 and .[0].state == "free"' 20
     keep gpus_idle /gpus
-    compared tiles wide narrow 2048 1 8 &
+    compared tiles "$(tiles wide narrow 8 '{m: 2048, n: 2048, k: 2048, seconds: 1}')" &
     local tiles=$!
     sleep 8
     beside
     wait "$tiles"
     finish other 30
     id[tiles]=$(jq -r '.jobs.measure // 0' "$doc/tiles.json")
-    compared itself wide wide 2048 1 8
-    compared capped wide wide 8192 2 6
+    compared itself "$(tiles wide wide 8 '{m: 2048, n: 2048, k: 2048, seconds: 1}')"
+    compared capped "$(tiles wide wide 6 '{m: 8192, n: 8192, k: 8192, seconds: 2}')"
     keep noise /noise
 }
 

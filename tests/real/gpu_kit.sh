@@ -1,5 +1,5 @@
 #!/bin/bash
-# Packs what tests/real/gpu_one.sh, gpu_two.sh and gpu_compare.sh need into .kit/, for a machine with cards but without
+# Packs what tests/real/gpu_one.sh, gpu_two.sh, gpu_compare.sh and gpu_floor.sh need into .kit/, for a machine with cards but without
 # a network or our libraries: programs with their shared libraries, recipes, tools, the sources of
 # nccl-tests and CUTLASS as archives, and both built here, should building fail there.
 #   CAIL_UPSTREAM_NCCL_TESTS_URL=/path/nccl-tests.git CAIL_UPSTREAM_CUTLASS_URL=/path/cutlass.git \
@@ -65,10 +65,9 @@ prebuilt() {
         make -s -C "$src/nccl-tests/src" "BUILDDIR=$build/nccl-tests" "CUDA_HOME=$cuda" "NCCL_HOME=$nccl" \
             "NVCC_GENCODE=-gencode=arch=compute_90,code=sm_90" "$build/nccl-tests/all_reduce_perf"
     fi
-    local tile
-    for tile in 128,_128,_64 128,_64,_64; do # the second for comparisons of two tile shapes
-        local program=$build/gemm
-        [[ $tile == 128,_128,_64 ]] || program=$build/gemm-narrow
+    local shape tile program
+    for shape in wide:128,_128,_64 narrow:128,_64,_64 small:64,_64,_64; do # for comparisons of tile shapes
+        tile=${shape#*:} program=$build/gemm-${shape%%:*}
         [[ ! -x $program ]] || continue
         sed -E -e 's/^(using +Element[AB] += )float;/\1cutlass::bfloat16_t;/' \
             -e "s/^(using +TileShape +=.*)<_128,_128,_32>;/\\1<_$tile>;/" \
@@ -81,12 +80,14 @@ prebuilt() {
     done
     "$cuda/bin/nvcc" -O2 -gencode=arch=compute_90,code=sm_90 "$root/tests/real/gpu_hold.cu" \
         -o "$build/gpu_hold"
-    cp "$build/nccl-tests/all_reduce_perf" "$build/gemm" "$build/gpu_hold" "$kit/prebuilt/"
+    cp "$build/nccl-tests/all_reduce_perf" "$build/gpu_hold" "$kit/prebuilt/"
+    cp "$build/gemm-wide" "$kit/prebuilt/gemm"
     strip --strip-debug "$kit"/prebuilt/*
-    mkdir "$kit/prebuilt/wide" "$kit/prebuilt/narrow"
-    cp "$build/gemm" "$kit/prebuilt/wide/gemm"
-    cp "$build/gemm-narrow" "$kit/prebuilt/narrow/gemm"
-    strip --strip-debug "$kit"/prebuilt/*/gemm
+    for shape in wide narrow small; do
+        mkdir "$kit/prebuilt/$shape"
+        cp "$build/gemm-$shape" "$kit/prebuilt/$shape/gemm"
+        strip --strip-debug "$kit/prebuilt/$shape/gemm"
+    done
 }
 
 rm -rf "$kit"

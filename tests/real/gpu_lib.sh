@@ -81,6 +81,7 @@ print(*u.find_spec("nvidia.nccl").submodule_search_locations)' 2>/dev/null)} && 
     note "nvidia-smi $smi, nvcc ${nvcc:-none}, CUDA_HOME ${CUDA_HOME:-}, NCCL_HOME ${NCCL_HOME:-}"
 }
 
+# KIT_KEEP=1: the store and the logs are kept as $OUT/state.tar.gz, to be looked at elsewhere.
 # KIT_DAEMON: more options for cail-d, as "--set gpu.nvml=/path/to/a/played/one".
 daemon_start() {
     rm -f "$work/port"
@@ -221,6 +222,38 @@ gemm() { # NAME SIZE SECONDS
     keep "provenance_$1" "/jobs/${id[$1]}/provenance"
 }
 
+# --- comparisons ---
+
+# tiles BASE HEAD ROUNDS PARAMS: a request that compares two tile shapes of the GEMM: wide, narrow, small.
+tiles() {
+    jq -n --arg b "$1" --arg h "$2" --argjson rounds "$3" --arg dir "$kit/prebuilt" '
+        {wide: "tile 128x128x64", narrow: "tile 128x64x64", small: "tile 64x64x64"} as $called
+        | {recipe: "cutlass-gemm", rounds: $rounds, needs: {gpus: 1}, repeats_max: 4, params: '"$4"',
+           base: {bin_dir: "\($dir)/\($b)", label: $called[$b]},
+           head: {bin_dir: "\($dir)/\($h)", label: (if $b == $h then "the same" else $called[$h] end)}}'
+}
+
+# compared NAME REQUEST: post it and wait; its documents, its report and its measuring job's.
+compared() {
+    local answer comparison state=''
+    answer=$(api POST /comparisons "$2")
+    printf '%s\n' "$answer" >"$doc/posted_$1.json"
+    comparison=$(jq -r '.id // 0' <<<"$answer")
+    id[$1]=$(jq -r '.jobs.measure // 0' <<<"$answer")
+    note "comparison $comparison: $1"
+    while ((comparison > 0)); do
+        state=$(api GET "/comparisons/$comparison?wait=20" | jq -r .state)
+        note "comparison $comparison: $state, $(api GET "/comparisons/$comparison" |
+            jq -r '.progress.text // .verdict')"
+        [[ ! $state =~ ^(finished|failed|canceled)$ ]] || break
+    done
+    keep "$1" "/comparisons/$comparison"
+    keep_text "report_$1" curl -sS "$CAIL_URL/comparisons/$comparison/report"
+    keep "job_$1" "/jobs/${id[$1]}"
+    keep_text "log_$1" curl -sS "$CAIL_URL/jobs/${id[$1]}/log"
+    jq -e '.verdict != "failed"' "$doc/$1.json" >/dev/null || note "$(jq -r .text "$doc/log_$1.json" | tail -n 5)"
+}
+
 # --- the table ---
 
 # judge: "what should hold | document | jq expression" rows on standard input; $k is known.json.
@@ -266,6 +299,7 @@ conclude() {
     code=$?
     kill "$watchdog" 2>/dev/null
     cat "$OUT/summary.txt"
+    [[ ! ${KIT_KEEP:-} ]] || tar -C "$work" -czf "$OUT/state.tar.gz" state
     rm -rf "${work:?}/builds" "$work/state"
     exit "$code"
 }
