@@ -17,13 +17,9 @@ static void say_done(const struct cli *cli, const struct target *t, const struct
         cli_print_json(r);
         return;
     }
-    struct cail_buf b = CAIL_BUF_INIT;
     char *state = term_clean(js_text(r->json, "state")),
          *name = term_clean(js_text(r->json, "name"));
-    cail_buf_addf(&b, "%s%" PRId64 " %s %s\n", t->group ? "group g" : "job ", t->id, name, state);
-    char *line = cli_take(&b);
-    term_puts(STDOUT_FILENO, line);
-    free(line);
+    term_printf("%s%" PRId64 " %s %s\n", t->group ? "group g" : "job ", t->id, name, state);
     free(state);
     free(name);
 }

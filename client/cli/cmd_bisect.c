@@ -339,8 +339,7 @@ static int send(struct cli *cli, json_t *body, const struct range *r)
     if (detach && cli->json) {
         cli_print_json(&reply);
     } else if (detach) {
-        char text[24];
-        term_write(STDOUT_FILENO, text, (size_t)snprintf(text, sizeof text, "%" PRId64 "\n", id));
+        term_printf("%" PRId64 "\n", id);
     } else if (!cli->json) {
         cli_say("bisection %" PRId64 ": %zu commits, about %" PRId64 " comparisons", id, n - 1,
                 js_int(reply.json, "steps_left", 0));

@@ -209,8 +209,7 @@ static int make(struct cli *cli)
     if (detach && cli->json) {
         cli_print_json(&r);
     } else if (detach) {
-        char text[24];
-        term_write(STDOUT_FILENO, text, (size_t)snprintf(text, sizeof text, "%" PRId64 "\n", id));
+        term_printf("%" PRId64 "\n", id);
     } else if (!cli->json) {
         char *sides = compare_sides_words(r.json);
         cli_say("comparison %" PRId64 ": %s", id, sides);

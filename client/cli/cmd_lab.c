@@ -1,6 +1,5 @@
 /* cail env, recipes, queue, cache, version. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,20 +10,6 @@
 #include "table.h"
 #include "term.h"
 #include "verbs.h"
-
-/* printf to stdout, for texts whose strings are clean. */
-static void out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void out(const char *fmt, ...)
-{
-    va_list ap;
-    char *text = NULL;
-    va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
-        abort();
-    va_end(ap);
-    term_puts(STDOUT_FILENO, text);
-    free(text);
-}
 
 static char *clean_member(const json_t *object, const char *key)
 {
@@ -42,14 +27,15 @@ static void print_missing(const json_t *recipes)
             free(name);
             continue;
         }
-        out("%s is not ready:\n", name);
+        term_printf("%s is not ready:\n", name);
         free(name);
         for (size_t j = 0; j < json_array_size(missing); j++) {
             const json_t *m = json_array_get(missing, j);
             char *tool = clean_member(m, "tool"), *need = clean_member(m, "need");
             char *found = clean_member(m, "found"), *package = clean_member(m, "package");
-            out("  %s: needs %s, found %s%s%s\n", tool, need, found[0] != '\0' ? found : "none",
-                package[0] != '\0' ? "; package " : "", package);
+            term_printf("  %s: needs %s, found %s%s%s\n", tool, need,
+                        found[0] != '\0' ? found : "none", package[0] != '\0' ? "; package " : "",
+                        package);
             free(tool);
             free(need);
             free(found);
@@ -62,9 +48,9 @@ static void print_containers(const json_t *c)
 {
     char *engine = clean_member(c, "engine"), *why = clean_member(c, "reason");
     if (engine[0] != '\0')
-        out("containers by %s\n\n", engine);
+        term_printf("containers by %s\n\n", engine);
     else
-        out("%s%s\n", why, why[0] != '\0' ? "\n" : "");
+        term_printf("%s%s\n", why, why[0] != '\0' ? "\n" : "");
     free(engine);
     free(why);
 }
@@ -86,9 +72,9 @@ int cmd_env(struct cli *cli)
         return code;
     char *host = clean_member(r.json, "host"), *os = clean_member(r.json, "os");
     char *kernel = clean_member(r.json, "kernel"), *root = clean_member(r.json, "build_root");
-    out("%s: %s, kernel %s\n%" PRId64 " cpus, %s memory, %s free at %s\n", host, os, kernel,
-        js_int(r.json, "cpus", 0), fmt_bytes(js_int(r.json, "memory_mib", 0) << 20, memory),
-        fmt_bytes(js_int(r.json, "free_disk_bytes", 0), disk), root);
+    term_printf("%s: %s, kernel %s\n%" PRId64 " cpus, %s memory, %s free at %s\n", host, os, kernel,
+                js_int(r.json, "cpus", 0), fmt_bytes(js_int(r.json, "memory_mib", 0) << 20, memory),
+                fmt_bytes(js_int(r.json, "free_disk_bytes", 0), disk), root);
     print_containers(json_object_get(r.json, "containers"));
     free(host);
     free(os);
@@ -127,10 +113,9 @@ static void print_recipe(const json_t *r)
     char *name = clean_member(r, "name"), *summary = clean_member(r, "summary");
     char *group = clean_member(r, "group"), *kind = clean_member(r, "kind");
     char *notes = clean_member(r, "notes");
-    out("%s (%s, %s)\n%s\n\n", name, group, kind, summary);
+    term_printf("%s (%s, %s)\n%s\n\n", name, group, kind, summary);
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
-    json_object_foreach(json_object_get(r, "params"), key, p)
-    {
+    json_object_foreach(json_object_get(r, "params"), key, p) {
         json_t *dflt = json_object_get(p, "default");
         char *text = dflt == NULL || json_is_null(dflt) ? strdup("")
                      : json_is_string(dflt)             ? strdup(json_string_value(dflt))
@@ -143,10 +128,10 @@ static void print_recipe(const json_t *r)
     }
     if (t.n_cells > 0)
         table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-    out("\n  cail run %s%s\n", name,
-        json_object_size(json_object_get(r, "params")) > 0 ? " -p NAME=VALUE" : "");
+    term_printf("\n  cail run %s%s\n", name,
+                json_object_size(json_object_get(r, "params")) > 0 ? " -p NAME=VALUE" : "");
     if (notes[0] != '\0')
-        out("  notes: %s\n", notes);
+        term_printf("  notes: %s\n", notes);
     free(name);
     free(summary);
     free(group);
@@ -199,9 +184,9 @@ static void print_use(const char *what, const json_t *use, bool mib)
     if (n <= 0)
         return;
     if (mib)
-        out("%s %s of %s  ", what, fmt_bytes(u << 20, used), fmt_bytes(n << 20, total));
+        term_printf("%s %s of %s  ", what, fmt_bytes(u << 20, used), fmt_bytes(n << 20, total));
     else
-        out("%s %" PRId64 " of %" PRId64 "  ", what, u, n);
+        term_printf("%s %" PRId64 " of %" PRId64 "  ", what, u, n);
 }
 
 static void print_queue(const json_t *q)
@@ -215,12 +200,12 @@ static void print_queue(const json_t *q)
     print_use("cpus", json_object_get(q, "cpus"), false);
     print_use("memory", json_object_get(q, "memory_mib"), true);
     print_use("gpus", json_object_get(q, "gpus"), false);
-    out("\n");
+    term_printf("\n");
     if (json_is_true(json_object_get(q, "paused")))
-        out("everything is paused: cail queue resume\n");
+        term_printf("everything is paused: cail queue resume\n");
     if (json_is_true(json_object_get(q, "draining")))
-        out("draining, nothing new starts: cail queue resume\n");
-    out("\n");
+        term_printf("draining, nothing new starts: cail queue resume\n");
+    term_printf("\n");
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     const json_t *queues = json_object_get(q, "queues");
     for (size_t i = 0; i < json_array_size(queues); i++) {
@@ -241,7 +226,7 @@ static void print_queue(const json_t *q)
     for (size_t i = 0; i < 3; i++)
         json_array_extend(jobs, json_object_get(q, lists[i]));
     if (json_array_size(jobs) > 0)
-        out("\n");
+        term_printf("\n");
     job_table(jobs, STDOUT_FILENO, true);
     json_decref(jobs);
 }
@@ -328,8 +313,8 @@ static int cache_ls(struct cli *cli)
     if (done)
         return code;
     char *root = clean_member(r.json, "root");
-    out("%s of %s in %s\n", fmt_bytes(js_int(r.json, "used_bytes", 0), used),
-        fmt_bytes(js_int(r.json, "limit_bytes", 0), limit), root);
+    term_printf("%s of %s in %s\n", fmt_bytes(js_int(r.json, "used_bytes", 0), used),
+                fmt_bytes(js_int(r.json, "limit_bytes", 0), limit), root);
     free(root);
     cache_table(json_object_get(r.json, "entries"));
     cail_reply_done(&r);
@@ -353,8 +338,8 @@ static int cache_prune(struct cli *cli)
         cli_print_json(&r);
     } else {
         const json_t *removed = json_object_get(r.json, "removed");
-        out("removed %zu builds, %s\n", json_array_size(removed),
-            fmt_bytes(js_int(r.json, "freed_bytes", 0), freed));
+        term_printf("removed %zu builds, %s\n", json_array_size(removed),
+                    fmt_bytes(js_int(r.json, "freed_bytes", 0), freed));
         cache_table(removed);
     }
     cail_reply_done(&r);
@@ -377,7 +362,7 @@ int cmd_version(struct cli *cli)
 {
     struct cail_reply r;
     if (!cli->json)
-        out("cail %s\n", CAIL_VERSION);
+        term_printf("cail %s\n", CAIL_VERSION);
     int code = cli_call(cli, "GET", cail_path("/version"), NULL, &r);
     if (code != 0)
         return code;
@@ -391,15 +376,15 @@ int cmd_version(struct cli *cli)
     } else {
         static const char *const parts[] = {"sqlite", "libmicrohttpd", "libuv"};
         char *version = clean_member(r.json, "version");
-        out("cail-d %s at %s", version, cail_where(cli->c));
+        term_printf("cail-d %s at %s", version, cail_where(cli->c));
         free(version);
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
             char *one = clean_member(r.json, parts[i]);
             if (one[0] != '\0')
-                out(", %s %s", parts[i], one);
+                term_printf(", %s %s", parts[i], one);
             free(one);
         }
-        out("\n");
+        term_printf("\n");
     }
     cail_reply_done(&r);
     return 0;

@@ -67,11 +67,7 @@ static int pr_add(struct cli *cli)
         cli_print_json(&r);
     } else {
         char *brief = term_clean(js_text(r.json, "pr")), *url = term_clean(js_text(r.json, "url"));
-        struct cail_buf b = CAIL_BUF_INIT;
-        cail_buf_addf(&b, "%" PRId64 " %s %s\n", id_of(r.json), brief, url);
-        char *line = cli_take(&b);
-        term_puts(STDOUT_FILENO, line);
-        free(line);
+        term_printf("%" PRId64 " %s %s\n", id_of(r.json), brief, url);
         free(brief);
         free(url);
     }

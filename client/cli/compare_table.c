@@ -1,7 +1,6 @@
 /* A comparison on the terminal: what differs, by how much, and how sure that is. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +18,6 @@
 #define RED        "31"
 #define GREEN      "32"
 #define YELLOW     "33"
-
-static void out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void out(const char *fmt, ...)
-{
-    va_list ap;
-    char *text = NULL;
-    va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
-        abort();
-    va_end(ap);
-    term_puts(STDOUT_FILENO, text);
-    free(text);
-}
 
 /* --- words --- */
 
@@ -254,23 +240,24 @@ static void print_head(const json_t *doc)
     char *sides = compare_sides_words(doc), *recipe = term_clean(js_text(doc, "recipe"));
     char *verdict = spoken(js_text(doc, "verdict")), *state = term_clean(js_text(doc, "state"));
     const char *colour = term.colour ? colour_of(js_text(doc, "verdict")) : NULL;
-    out("comparison %" PRId64 "%s%s: %s\n", js_int(doc, "id", 0), recipe[0] != '\0' ? " " : "",
-        recipe, sides);
+    term_printf("comparison %" PRId64 "%s%s: %s\n", js_int(doc, "id", 0),
+                recipe[0] != '\0' ? " " : "", recipe, sides);
     if (!compare_ended(doc))
-        out("%s; so far: ", state);
+        term_printf("%s; so far: ", state);
     else if (strcmp(state, "finished") != 0)
-        out("%s; what there is: ", state);
+        term_printf("%s; what there is: ", state);
     if (colour != NULL)
-        out("\033[%sm%s\033[0m", colour, verdict);
+        term_printf("\033[%sm%s\033[0m", colour, verdict);
     else
-        out("%s", verdict);
+        term_printf("%s", verdict);
     if (strcmp(js_text(doc, "kind"), "unpaired") == 0)
-        out("; unpaired: drift is not controlled\n");
+        term_printf("; unpaired: drift is not controlled\n");
     else if (js_int(doc, "looks", 1) > 1)
-        out("; %" PRId64 " rounds, alpha %g shared by %" PRId64 " looks\n", rounds_of(doc),
-            js_real(doc, "alpha", 0), js_int(doc, "looks", 1));
+        term_printf("; %" PRId64 " rounds, alpha %g shared by %" PRId64 " looks\n", rounds_of(doc),
+                    js_real(doc, "alpha", 0), js_int(doc, "looks", 1));
     else
-        out("; %" PRId64 " rounds, alpha %g\n", js_int(doc, "rounds", 0), js_real(doc, "alpha", 0));
+        term_printf("; %" PRId64 " rounds, alpha %g\n", js_int(doc, "rounds", 0),
+                    js_real(doc, "alpha", 0));
     free(sides);
     free(recipe);
     free(verdict);
@@ -334,15 +321,15 @@ static void print_rows(const json_t *doc, bool all)
             add_row(&t, row);
     }
     if (t.n_cells > 0) {
-        out("\n");
+        term_printf("\n");
         table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
     }
     if (!all && !few && n.same > 0)
-        out("%zu more are the same", n.same);
+        term_printf("%zu more are the same", n.same);
     if (!all && n.shown > 0)
-        out("%s%zu decide nothing", !few && n.same > 0 ? ", " : "", n.shown);
+        term_printf("%s%zu decide nothing", !few && n.same > 0 ? ", " : "", n.shown);
     if (!all && (n.shown > 0 || (!few && n.same > 0)))
-        out("; --rows lists them\n");
+        term_printf("; --rows lists them\n");
 }
 
 static void print_checks(const json_t *doc)
@@ -370,7 +357,8 @@ static void print_checks(const json_t *doc)
         free(name);
         free(verdict);
     }
-    out("\n%zu checks differ or fail, %" PRId64 " end alike\n", json_array_size(checks), same);
+    term_printf("\n%zu checks differ or fail, %" PRId64 " end alike\n", json_array_size(checks),
+                same);
     bool any = t.n_cells > 0;
     table_print(&t, STDOUT_FILENO, term_width(), term.colour, any);
 }
@@ -392,26 +380,27 @@ static void print_rest(const json_t *doc)
     char *reason = term_clean(js_text(doc, "reason"));
     if (json_is_object(mean)) {
         char *change = change_of(member(mean, "effect"), member(mean, "lo"), member(mean, "hi"));
-        out("geometric mean: %s\n", change);
+        term_printf("geometric mean: %s\n", change);
         free(change);
     }
     for (size_t i = 0; i < json_array_size(diffs); i++) {
         char *name = term_clean(js_text(json_array_get(diffs, i), "name"));
-        out("differs: %s\n", name);
+        term_printf("differs: %s\n", name);
         free(name);
     }
     for (size_t i = 0; i < json_array_size(missing); i++) {
         const char *text = json_string_value(json_array_get(missing, i));
         char *clean = term_clean(text != NULL ? text : "");
         if (strcmp(clean, reason) != 0)
-            out("%s\n", clean);
+            term_printf("%s\n", clean);
         free(clean);
     }
     if (reason[0] != '\0')
-        out("%s\n", reason);
+        term_printf("%s\n", reason);
     if (strcmp(js_text(doc, "verdict"), "regression") == 0 && js_int(doc, "exit_code", -1) == 0 &&
         any_flagged(doc, "floor_unknown"))
-        out("a warning, not a failure (exit code 0): how much identical code differs here is not "
+        term_printf(
+            "a warning, not a failure (exit code 0): how much identical code differs here is not "
             "known; cail compare --aa measures it\n");
     free(reason);
 }
@@ -425,9 +414,9 @@ void compare_print(const struct cli *cli, const json_t *doc, bool all)
     print_checks(doc);
     print_rest(doc);
     if (strncmp(where, "http", 4) == 0)
-        out("%s/comparisons/%" PRId64 "\n", where, id);
+        term_printf("%s/comparisons/%" PRId64 "\n", where, id);
     else
-        out("cail compare report %" PRId64 " has all of it\n", id);
+        term_printf("cail compare report %" PRId64 " has all of it\n", id);
 }
 
 void compare_list(const json_t *list, int fd)

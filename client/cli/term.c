@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,4 +291,16 @@ void term_write(int fd, const char *data, size_t len)
 void term_puts(int fd, const char *text)
 {
     term_write(fd, text, strlen(text));
+}
+
+void term_printf(const char *fmt, ...)
+{
+    va_list ap;
+    char *text = NULL;
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        abort();
+    va_end(ap);
+    term_puts(STDOUT_FILENO, text);
+    free(text);
 }

@@ -47,5 +47,7 @@ void term_filter(struct term_filter *f, const char *data, size_t len, struct cai
  * a full disk with 125. */
 void term_write(int fd, const char *data, size_t len);
 void term_puts(int fd, const char *text);
+/* To stdout; its strings are clean already. */
+void term_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
