@@ -135,6 +135,18 @@ int cli_call(const struct cli *cli, const char *method, char *path, json_t *body
     return rc == CAIL_OK ? 0 : cli_failed(cli);
 }
 
+int cli_send(const struct cli *cli, const char *method, char *path, json_t *body)
+{
+    struct cail_reply r;
+    int code = cli_call(cli, method, path, cli_json(body), &r);
+    if (code != 0)
+        return code;
+    if (cli->json)
+        cli_print_json(&r);
+    cail_reply_done(&r);
+    return 0;
+}
+
 int cli_get(const struct cli *cli, char *path, struct cail_reply *ret, bool *ret_done)
 {
     int code = cli_call(cli, "GET", path, NULL, ret);

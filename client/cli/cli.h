@@ -49,6 +49,8 @@ int cli_failed(const struct cli *cli);
 /* One call, its failure printed. 0 or an exit code. body is released. */
 int cli_call(const struct cli *cli, const char *method, char *path, json_t *body,
              struct cail_reply *ret);
+/* As cli_call where the reply is of no other use than to be printed on --json. */
+int cli_send(const struct cli *cli, const char *method, char *path, json_t *body);
 /* As cli_call, and on --json the reply is printed and *ret_done set. */
 int cli_get(const struct cli *cli, char *path, struct cail_reply *ret, bool *ret_done);
 /* To stdout, through the terminal's filter if that is where it goes. */

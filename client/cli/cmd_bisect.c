@@ -230,17 +230,11 @@ static int show_one(struct cli *cli, int64_t id)
 
 static int cancel(struct cli *cli, int64_t id)
 {
-    struct cail_reply r;
-    int code = cli_call(cli, "POST", cail_path("/bisections/%" PRId64 "/cancel", id),
-                        cli_json(json_object()), &r);
-    if (code != 0)
-        return code;
-    if (cli->json)
-        cli_print_json(&r);
-    else
+    int code =
+        cli_send(cli, "POST", cail_path("/bisections/%" PRId64 "/cancel", id), json_object());
+    if (code == 0 && !cli->json)
         cli_say("bisection %" PRId64 " is canceled", id);
-    cail_reply_done(&r);
-    return 0;
+    return code;
 }
 
 static void add_row(struct table *t, const json_t *e)

@@ -77,7 +77,6 @@ static void say_drained(const json_t *card, bool on)
 static int drain_card(const struct cli *cli, const json_t *card, bool on)
 {
     const char *note = args_value(&cli->args, "note");
-    struct cail_reply r;
     json_t *body = cli_json(json_object());
     if (on && note != NULL && json_object_set_new(body, "note", json_string(note)) != 0) {
         json_decref(body);
@@ -86,15 +85,10 @@ static int drain_card(const struct cli *cli, const json_t *card, bool on)
     char *uuid = cail_encode(js_text(card, "uuid"));
     char *path = uuid != NULL ? cail_path("/gpus/%s/%s", uuid, on ? "drain" : "undrain") : NULL;
     free(uuid);
-    int code = cli_call(cli, "POST", path, body, &r);
-    if (code != 0)
-        return code;
-    if (cli->json)
-        cli_print_json(&r);
-    else
+    int code = cli_send(cli, "POST", path, body);
+    if (code == 0 && !cli->json)
         say_drained(card, on);
-    cail_reply_done(&r);
-    return 0;
+    return code;
 }
 
 static int drain(const struct cli *cli, bool on)

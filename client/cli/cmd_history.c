@@ -255,21 +255,14 @@ static int history_changes(struct cli *cli)
 static int history_say(struct cli *cli, const char *state)
 {
     const struct args *a = &cli->args;
-    struct cail_reply r;
     if (a->n_words != 1)
         return cli_usage(cli, "--say STATE names one change, as the lists print it");
-    json_t *body = cli_json(json_pack("{s:s,s:s?,s:s?}", "state", state, "note",
-                                      args_value(a, "note"), "url", args_value(a, "link")));
+    json_t *body = json_pack("{s:s,s:s?,s:s?}", "state", state, "note", args_value(a, "note"),
+                             "url", args_value(a, "link"));
     char *id = cail_encode(a->word[0]);
-    int code =
-        cli_call(cli, "PATCH", cail_path("/results/changes/%s", id != NULL ? id : ""), body, &r);
+    int code = cli_send(cli, "PATCH", cail_path("/results/changes/%s", id != NULL ? id : ""), body);
     free(id);
-    if (code != 0)
-        return code;
-    if (cli->json)
-        cli_print_json(&r);
-    cail_reply_done(&r);
-    return 0;
+    return code;
 }
 
 int cmd_history(struct cli *cli)

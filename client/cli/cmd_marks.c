@@ -54,18 +54,6 @@ static int baseline_ls(struct cli *cli)
     return code;
 }
 
-static int post(struct cli *cli, const char *path, json_t *body)
-{
-    struct cail_reply r;
-    int code = cli_call(cli, "POST", cail_path("%s", path), cli_json(body), &r);
-    if (code != 0)
-        return code;
-    if (cli->json)
-        cli_print_json(&r);
-    cail_reply_done(&r);
-    return 0;
-}
-
 int cmd_baseline(struct cli *cli)
 {
     const struct args *a = &cli->args;
@@ -79,7 +67,8 @@ int cmd_baseline(struct cli *cli)
     if (strcmp(word, "release") == 0) {
         if (commit == NULL || job != NULL)
             return cli_usage(cli, "release NAME --commit SHA");
-        return post(cli, "/releases", json_pack("{s:s,s:s}", "name", a->word[1], "commit", commit));
+        return cli_send(cli, "POST", cail_path("/releases"),
+                        json_pack("{s:s,s:s}", "name", a->word[1], "commit", commit));
     }
     if ((commit == NULL) == (job == NULL) || (job && !fmt_read_int(job, 1, INT64_MAX, &id)))
         return cli_usage(cli, "set NAME --commit SHA, or set NAME --job ID");
@@ -89,7 +78,7 @@ int cmd_baseline(struct cli *cli)
         json_object_set_new(body, "commit", json_string(commit));
     else
         json_object_set_new(body, "job", json_integer(id));
-    return post(cli, "/baselines", body);
+    return cli_send(cli, "POST", cail_path("/baselines"), body);
 }
 
 static int annotations_ls(struct cli *cli)
@@ -134,8 +123,8 @@ int cmd_annotate(struct cli *cli)
         return annotations_ls(cli);
     if (a->n_words > 1)
         return cli_usage(cli, "put the text in quotes");
-    return post(cli, "/annotations",
-                json_pack("{s:s,s:s?,s:s?,s:s?,s:s?}", "text", a->word[0], "benchmark",
-                          args_value(a, "benchmark"), "commit", args_value(a, "commit"), "on",
-                          args_value(a, "on"), "url", args_value(a, "link")));
+    return cli_send(cli, "POST", cail_path("/annotations"),
+                    json_pack("{s:s,s:s?,s:s?,s:s?,s:s?}", "text", a->word[0], "benchmark",
+                              args_value(a, "benchmark"), "commit", args_value(a, "commit"), "on",
+                              args_value(a, "on"), "url", args_value(a, "link")));
 }
