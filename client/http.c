@@ -100,7 +100,7 @@ static size_t collect(char *data, size_t size, size_t n, void *ctx)
     return b->oom ? 0 : size * n;
 }
 
-static bool add_header(struct curl_slist **list, const char *name, const char *value)
+bool cail_i_header(struct curl_slist **list, const char *name, const char *value)
 {
     struct cail_buf line = CAIL_BUF_INIT;
     cail_buf_adds(&line, name);
@@ -112,28 +112,33 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
     return grown != NULL;
 }
 
+void cail_i_options(CURL *easy, const char *url, const char *method, struct curl_slist *headers)
+{
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "cail/" CAIL_VERSION);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+}
+
 int cail_i_prepare(struct cail *c, CURL *easy, const char *method, const char *path,
                    const char *accept, const char *extra, struct curl_slist **ret_headers)
 {
     struct curl_slist *list = NULL;
     char *url = cail_path("%s%s", c->base, path);
-    bool ok = url != NULL && add_header(&list, "Accept: ", accept) &&
-              (extra == NULL || add_header(&list, "", extra)) &&
-              (c->token == NULL || add_header(&list, "Authorization: Bearer ", c->token)) &&
-              add_header(&list, "Expect:", ""); /* 100-continue costs a round trip for nothing */
+    bool ok = url != NULL && cail_i_header(&list, "Accept: ", accept) &&
+              (extra == NULL || cail_i_header(&list, "", extra)) &&
+              (c->token == NULL || cail_i_header(&list, "Authorization: Bearer ", c->token)) &&
+              cail_i_header(&list, "Expect:", ""); /* 100-continue costs a round trip for nothing */
     *ret_headers = list;
     if (!ok) {
         free(url);
         return cail_i_fail(c, CAIL_ENOMEM, "out of memory");
     }
-    curl_easy_setopt(easy, CURLOPT_URL, url);
+    cail_i_options(easy, url, method, list);
     free(url);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "cail/" CAIL_VERSION);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     if (c->socket != NULL)

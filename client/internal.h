@@ -32,6 +32,10 @@ int cail_i_fail(struct cail *c, int rc, const char *fmt, ...) __attribute__((for
 int cail_i_curl_failed(struct cail *c, CURLcode code);
 int cail_i_refused(struct cail *c, int status, const char *body, size_t len);
 
+/* Adds one header line; name with its colon. False = out of memory, *list is as it was. */
+bool cail_i_header(struct curl_slist **list, const char *name, const char *value);
+/* What holds for every request: http and https alone, nothing is followed elsewhere. */
+void cail_i_options(CURL *easy, const char *url, const char *method, struct curl_slist *headers);
 /* Common options on an easy handle for `path`; *ret_headers is the caller's to free after the
  * transfer. accept: media type. extra: one more header line or NULL. */
 int cail_i_prepare(struct cail *c, CURL *easy, const char *method, const char *path,

@@ -6,10 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
-
-#include "buf.h"
-#include "cail_version.h"
+#include "internal.h"
 
 #define WEB_REPLY_MAX  ((size_t)4 << 20)
 #define WEB_TIMEOUT_MS 20000L
@@ -106,18 +103,6 @@ static bool finish(CURL *easy, CURLcode code, const struct cail_buf *body, int64
     return json_is_object(r->json) || fail(r, "the answer is no JSON object");
 }
 
-static bool add(struct curl_slist **list, const char *name, const char *value)
-{
-    struct cail_buf line = CAIL_BUF_INIT;
-    cail_buf_adds(&line, name);
-    cail_buf_adds(&line, value);
-    struct curl_slist *grown = line.oom ? NULL : curl_slist_append(*list, line.p);
-    cail_buf_done(&line);
-    if (grown != NULL)
-        *list = grown;
-    return grown != NULL;
-}
-
 static bool is_clean(const char *token)
 {
     for (const char *p = token; *p != '\0'; p++)
@@ -145,19 +130,13 @@ bool web_call(const char *method, const char *base, const char *path, const char
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     CURL *easy = curl_easy_init();
     bool ok = easy != NULL && !url.oom && (body == NULL || text != NULL) &&
-              add(&headers, "Accept: ", "application/vnd.github+json") &&
-              add(&headers, "X-GitHub-Api-Version: ", "2022-11-28") &&
-              add(&headers, "Expect:", "") &&
-              (token == NULL || add(&headers, "Authorization: Bearer ", token)) &&
-              (body == NULL || add(&headers, "Content-Type: ", "application/json"));
+              cail_i_header(&headers, "Accept: ", "application/vnd.github+json") &&
+              cail_i_header(&headers, "X-GitHub-Api-Version: ", "2022-11-28") &&
+              cail_i_header(&headers, "Expect:", "") &&
+              (token == NULL || cail_i_header(&headers, "Authorization: Bearer ", token)) &&
+              (body == NULL || cail_i_header(&headers, "Content-Type: ", "application/json"));
     if (ok) {
-        curl_easy_setopt(easy, CURLOPT_URL, url.p);
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(easy, CURLOPT_USERAGENT, "cail/" CAIL_VERSION);
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        cail_i_options(easy, url.p, method, headers);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, WEB_TIMEOUT_MS);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, collect);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &got);
