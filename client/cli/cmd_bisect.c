@@ -273,10 +273,7 @@ static int list(struct cli *cli)
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(all, i, e)
         add_row(&t, e);
-    if (t.n_cells > 0)
-        table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-    else
-        cli_say("no bisection");
+    table_show(&t, "no bisection");
     cail_reply_done(&r);
     return 0;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "change.h"
 #include "fmt.h"
@@ -333,10 +332,7 @@ int cmd_benchmarks(struct cli *cli)
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(all, i, e)
         add_benchmark(&t, e);
-    if (t.n_cells > 0)
-        table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-    else
-        cli_say("nothing was measured yet");
+    table_show(&t, "nothing was measured yet");
     if (!js_null(r.json, "next_cursor"))
         cli_say("there are more: name a part of the benchmark, or --limit");
     cail_reply_done(&r);

@@ -126,8 +126,7 @@ static void print_recipe(const json_t *r)
         table_add(&t, js_text(p, "description"));
         free(text);
     }
-    if (t.n_cells > 0)
-        table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
+    table_show(&t, NULL);
     term_printf("\n  cail run %s%s\n", name,
                 json_object_size(json_object_get(r, "params")) > 0 ? " -p NAME=VALUE" : "");
     if (notes[0] != '\0')
@@ -300,8 +299,7 @@ static void cache_table(const json_t *entries)
         else
             table_add(&t, json_is_true(json_object_get(e, "evict")) ? "would be removed" : "");
     }
-    if (t.n_cells > 0)
-        table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
+    table_show(&t, NULL);
 }
 
 static int cache_ls(struct cli *cli)

@@ -1,12 +1,10 @@
 /* cail baseline and cail annotate: names and remarks in the history of results. */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fmt.h"
 #include "query.h"
 #include "table.h"
-#include "term.h"
 #include "verbs.h"
 
 static void add_places(struct table *t, const json_t *list, const char *kind)
@@ -44,10 +42,7 @@ static int baseline_ls(struct cli *cli)
         table_init(&t, columns, sizeof columns / sizeof columns[0]);
         add_places(&t, json_object_get(r.json, "baselines"), "baseline");
         add_places(&t, json_object_get(releases.json, "releases"), "release");
-        if (t.n_cells > 0)
-            table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-        else
-            cli_say("no baselines and no releases");
+        table_show(&t, "no baselines and no releases");
         cail_reply_done(&releases);
     }
     cail_reply_done(&r);
@@ -108,10 +103,7 @@ static int annotations_ls(struct cli *cli)
         table_addf(&t, "%s%s%s", js_text(n, "text"), js_null(n, "url") ? "" : "  ",
                    js_text(n, "url"));
     }
-    if (t.n_cells > 0)
-        table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-    else
-        cli_say("no remarks");
+    table_show(&t, "no remarks");
     cail_reply_done(&r);
     return 0;
 }

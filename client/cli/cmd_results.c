@@ -101,10 +101,7 @@ static void print_pivot(const json_t *r)
         json_array_foreach(json_object_get(line, "cells"), k, v)
             table_add(&t, json_is_number(v) ? fmt_number(json_number_value(v), number) : "");
     }
-    if (t.n_cells > 0)
-        table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
-    else
-        cli_say("there are no such results");
+    table_show(&t, "there are no such results");
     for (i = 0; i < n_cols; i++)
         free(title[i]);
     free(title);

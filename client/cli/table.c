@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "term.h"
@@ -183,4 +184,12 @@ void table_print(struct table *t, int fd, int limit, bool colour, bool titles)
     if (b.len > 0)
         term_write(fd, b.p, b.len);
     cail_buf_done(&b);
+}
+
+void table_show(struct table *t, const char *none)
+{
+    if (t->n_cells > 0)
+        table_print(t, STDOUT_FILENO, term_width(), term.colour, true);
+    else if (none != NULL)
+        cli_say("%s", none);
 }

@@ -36,5 +36,7 @@ void table_colour(struct table *t, const char *sgr);
 /* width 0 = no limit; colour: may colours be used. Frees the table. */
 void table_text(struct table *t, struct cail_buf *out, int width, bool colour, bool titles);
 void table_print(struct table *t, int fd, int width, bool colour, bool titles);
+/* On stdout as the terminal wants it. Of one without rows `none` is said alone, NULL = nothing. */
+void table_show(struct table *t, const char *none);
 
 #endif
