@@ -78,12 +78,10 @@ static void add_step(struct bisection *b, const struct bisect_next *asked,
         (int)asked->good, "at", (int)asked->at, "base", rq->commit[asked->good], "head",
         rq->commit[asked->at], "again", asked->again, "answer", bisect_answer_words[answer],
         "verdict", c->verdict < 0 ? NULL : verdict_words[c->verdict], "reason", c->reason);
-    struct str s = STR_INIT;
     put_figure(step, c);
     json_array_append_new(list, step);
-    json_put(&s, list);
     free(b->steps);
-    b->steps = str_take(&s);
+    b->steps = json_text(list);
 }
 
 /* --- memory --- */
@@ -270,13 +268,6 @@ void bisect_comparison_ended(struct engine *e, const struct comparison *c)
 
 /* --- asked for --- */
 
-static char *compact(const struct bisection_request *rq)
-{
-    struct str s = STR_INIT;
-    json_put(&s, rq->doc);
-    return str_take(&s);
-}
-
 int engine_bisect(struct engine *e, const struct bisection_request *rq, const char *pr, uid_t uid,
                   struct bisection **ret, struct cail_err *err)
 {
@@ -286,7 +277,7 @@ int engine_bisect(struct engine *e, const struct bisection_request *rq, const ch
                        : mem_printf("%s: %.12s to %.12s", rq->recipe, rq->commit[0],
                                     rq->commit[rq->n_commits - 1]);
     b->recipe = mem_strdup(rq->recipe);
-    b->spec = compact(rq);
+    b->spec = json_text(rq->doc);
     b->steps = mem_strdup("[]");
     b->uid = uid;
     b->user = mem_strdup(submit_user(uid));

@@ -33,15 +33,12 @@ char *submit_params(const char *params, const char *ref, bool worktree, const st
     ref = ref ? ref : worktree ? "HEAD" : NULL;
     if (!ref || !has)
         return mem_strdup(params);
-    json_t *v = NULL;
+    CLEANUP(json_decrefp) json_t *v = NULL;
     if (!params || json_read(params, strlen(params), &v, NULL))
         v = json_object();
     if (!json_object_get(v, "ref"))
         json_object_set_new(v, "ref", json_string(ref));
-    struct str s = STR_INIT;
-    json_put(&s, v);
-    json_decref(v);
-    return str_take(&s);
+    return json_text(v);
 }
 
 /* What the job as a whole asks, the recipe's words standing in for what was not said. */

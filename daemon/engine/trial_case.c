@@ -45,7 +45,6 @@ static char *shared_params(const struct comparison_view *v, const char *params)
     const char *key;
     json_t *m;
     void *tmp;
-    struct str s = STR_INIT;
     if (!v->own_params || json_read(params, strlen(params), &p, NULL))
         return mem_strdup(params);
     json_object_foreach_safe(p, tmp, key, m)
@@ -54,8 +53,7 @@ static char *shared_params(const struct comparison_view *v, const char *params)
         if (strstr(v->own_params, word))
             json_object_del(p, key);
     }
-    json_put(&s, p);
-    return str_take(&s);
+    return json_text(p);
 }
 
 static void find_own_params(struct comparison_view *v)

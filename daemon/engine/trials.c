@@ -320,10 +320,8 @@ static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SID
 static char *compact(const char *body, size_t len)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
-    struct str s = STR_INIT;
     BUG_ON(json_read(body, len, &v, NULL));
-    json_put(&s, v);
-    return str_take(&s);
+    return json_text(v);
 }
 
 static void fill(struct engine *e, struct comparison *c, const struct trial *t, const char *body,
@@ -514,10 +512,8 @@ static void prepared(struct engine *e, struct trial *t, enum side side, const st
     model_set(&p->params, spec.params);
     model_set(&p->sha, json_string_value(json_object_get(v, "source_sha")));
     if (json_object_get(v, "uses")) {
-        struct str s = STR_INIT;
-        json_put(&s, json_object_get(v, "uses"));
         free(p->uses);
-        p->uses = str_take(&s);
+        p->uses = json_text(json_object_get(v, "uses"));
     }
     job_spec_done(&spec);
 }

@@ -175,10 +175,8 @@ static void come_after(struct job_request *by, const char *recipe, int64_t id)
         json_object_set_new(v, "uses", uses = json_array());
     json_array_append_new(
         uses, json_pack("{s:s, s:I, s:n}", "recipe", recipe, "job", (json_int_t)id, "dir"));
-    struct str s = STR_INIT;
-    json_put(&s, v);
     free(j->spec);
-    j->spec = str_take(&s);
+    j->spec = json_text(v);
 }
 
 static void take(struct engine *e, struct uses *u, uid_t uid)
@@ -214,10 +212,8 @@ static void give_dir(struct engine *e, struct job *to, int64_t id, const char *d
     }
     if (!changed)
         return;
-    struct str s = STR_INIT;
-    json_put(&s, v);
     free(to->spec);
-    to->spec = str_take(&s);
+    to->spec = json_text(v);
     job_touched(e, to);
 }
 

@@ -46,15 +46,11 @@ static char *glob_of(const struct series *s)
 
 static char *params_without_ref(const char *params)
 {
-    json_t *v = NULL;
-    struct str s = STR_INIT;
-    struct cail_err err;
-    if (!params || json_read(params, strlen(params), &v, &err))
+    CLEANUP(json_decrefp) json_t *v = NULL;
+    if (!params || json_read(params, strlen(params), &v, NULL))
         return mem_strdup("{}");
     json_object_del(v, "ref");
-    json_put(&s, v);
-    json_decref(v);
-    return str_take(&s);
+    return json_text(v);
 }
 
 /* How the newest run of the later commit was asked for. */

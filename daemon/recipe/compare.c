@@ -52,13 +52,11 @@ static const struct recipe_field compare_fields[] = {
 
 int recipe_read_compare(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to)
 {
-    struct str s = STR_INIT;
     char nothing; /* the text is kept whole */
     (void)f;
     int rc = recipe_read_object(rd, v, compare_fields, ARRAY_LEN(compare_fields), &nothing);
     if (rc)
         return rc;
-    json_put(&s, v);
-    *(char **)to = str_take(&s);
+    *(char **)to = json_text(v);
     return 0;
 }

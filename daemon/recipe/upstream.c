@@ -68,12 +68,10 @@ static int read_page(struct recipe_reader *rd, json_t *v, const struct recipe_fi
 
 static int read_object(struct recipe_reader *rd, json_t *v, const struct recipe_field *f, void *to)
 {
-    struct str s = STR_INIT;
     (void)f;
     if (!json_is_object(v))
         return recipe_refuse(rd, E_BAD_FIELD, "wants an object");
-    json_put(&s, v);
-    *(char **)to = str_take(&s);
+    *(char **)to = json_text(v);
     return 0;
 }
 

@@ -19,9 +19,7 @@ static int read_params(struct recipe_reader *rd, json_t *v, const struct recipe_
             return recipe_refuse(rd, E_BAD_FIELD, "wants a string, an integer or a boolean");
         jpath_pop(&rd->at, mark);
     }
-    struct str s = STR_INIT;
-    json_put(&s, v);
-    *(char **)to = str_take(&s);
+    *(char **)to = json_text(v);
     return 0;
 }
 
@@ -128,7 +126,6 @@ char *recipe_use_params(const struct recipe_use *u, const char *canonical_params
     const char *key;
     json_t *m;
     void *tmp;
-    struct str s = STR_INIT;
     if (json_read(canonical_params, strlen(canonical_params), &own, NULL) ||
         json_read(u->params, strlen(u->params), &v, NULL))
         return mem_strdup("{}");
@@ -138,6 +135,5 @@ char *recipe_use_params(const struct recipe_use *u, const char *canonical_params
         if (text && text[0] == '$')
             json_object_set(v, key, json_object_get(own, text + 1));
     }
-    json_put(&s, v);
-    return str_take(&s);
+    return json_text(v);
 }

@@ -22,13 +22,6 @@ struct decode {
     struct cail_err *err;
 };
 
-static char *dump(const json_t *v)
-{
-    struct str s = STR_INIT;
-    json_put(&s, v);
-    return str_take(&s);
-}
-
 static int get_text(struct decode *d, const json_t *v, size_t max, char **ret)
 {
     const char *text;
@@ -43,7 +36,7 @@ static int get_object(struct decode *d, const json_t *v, char **ret)
     if (!json_is_object(v))
         return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants an object");
     free(*ret);
-    *ret = dump(v);
+    *ret = json_text(v);
     return 0;
 }
 
@@ -255,7 +248,7 @@ static int get_artifacts(struct decode *d, json_t *v)
 {
     if (!json_is_array(v))
         return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants an array of {path, diff}");
-    d->rq->artifacts = dump(v); /* looked at where the job is made */
+    d->rq->artifacts = json_text(v); /* looked at where the job is made */
     return 0;
 }
 
@@ -604,10 +597,8 @@ static json_t *side_params_of(const struct comparison_request *rq, enum side sid
 
 char *comparison_side_params(const struct comparison_request *rq, enum side side)
 {
-    json_t *v = side_params_of(rq, side);
-    char *text = dump(v);
-    json_decref(v);
-    return text;
+    CLEANUP(json_decrefp) json_t *v = side_params_of(rq, side);
+    return json_text(v);
 }
 
 static void put_text(json_t *job, const char *key, const char *text)

@@ -111,9 +111,7 @@ static int new_spec(const char *spec, json_t *labels, const struct job *to, char
         json_object_set(v, "labels", labels);
     if (to)
         put_cards(v, to);
-    struct str s = STR_INIT;
-    json_put(&s, v);
-    *ret = str_take(&s);
+    *ret = json_text(v);
     return 0;
 }
 

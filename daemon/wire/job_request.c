@@ -59,10 +59,8 @@ static int get_params(struct decode *d, json_t *v)
 {
     if (!json_is_object(v))
         return err_set_at(d->err, E_BAD_FIELD, d->at.text, "wants an object of parameters");
-    CLEANUP(str_done) struct str s = STR_INIT;
-    json_put(&s, v);
     free(d->rq->params);
-    d->rq->params = str_take(&s);
+    d->rq->params = json_text(v);
     return 0;
 }
 

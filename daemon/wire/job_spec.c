@@ -81,12 +81,8 @@ int job_spec_read(const char *spec, struct job_spec *ret, struct cail_err *err)
     s->source_ref = text_at(json_object_get(v, "source"), "ref");
     s->worktree = text_at(json_object_get(v, "source"), "worktree");
     s->idle_timeout_s = json_integer_value(json_object_get(v, "idle_timeout_s"));
-    struct str params = STR_INIT;
-    if (json_object_get(v, "params"))
-        json_put(&params, json_object_get(v, "params"));
-    else
-        str_adds(&params, "{}");
-    s->params = str_take(&params);
+    char *params = json_text(json_object_get(v, "params"));
+    s->params = params ? params : mem_strdup("{}");
     read_argv(s, json_object_get(v, "command"));
     read_env(s, json_object_get(v, "env"));
     read_files(s, v);

@@ -343,6 +343,15 @@ void json_put(struct str *out, const json_t *v)
     free(text);
 }
 
+char *json_text(const json_t *v)
+{
+    struct str s = STR_INIT;
+    if (!v)
+        return NULL;
+    json_put(&s, v);
+    return str_take(&s);
+}
+
 void json_put_pair(struct str *out, const char *key, const json_t *v)
 {
     str_addf(out, "%s=", key);

@@ -50,6 +50,8 @@ int json_check_env(json_t *v, struct jpath *at, struct cail_err *err) NODISCARD;
 
 /* v's compact text appended to out (keys as they came). */
 void json_put(struct str *out, const json_t *v);
+/* The same as a string of its own, which the caller frees; NULL stays NULL. */
+char *json_text(const json_t *v);
 /* "key=value" as a command line gives it: a string without its quotes, anything else as JSON. */
 void json_put_pair(struct str *out, const char *key, const json_t *v);
 

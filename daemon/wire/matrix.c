@@ -39,9 +39,8 @@ static void put_at(json_t *request, const char *axis, json_t *value)
         json_object_set(object, name, value);
         return;
     }
-    CLEANUP(str_done) struct str text = STR_INIT;
-    json_put(&text, value);
-    json_object_set_new(object, name, json_string(text.p));
+    CLEANUP(mem_freep) char *text = json_text(value);
+    json_object_set_new(object, name, json_string(text));
 }
 
 static json_t *request_at(const json_t *request, json_t *coordinates)
