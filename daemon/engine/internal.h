@@ -266,9 +266,9 @@ void trial_loaded(struct engine *e, struct comparison *c, const struct measureme
 /* All is loaded: stored runs that were being compared have no job that goes on with them. */
 void trials_resume(struct engine *e);
 void trials_drop_all(struct engine *e);
-/* Its plan as kept: rounds, goal, seed, prepared sides. */
+/* Its plan as kept: rounds, goal, seed, prepared sides, the recipe's word on what gates. */
 bool trial_plan_read(const char *text, struct trial_plan *plan, struct trial_goal *goal,
-                     struct trial_prepared side[SIDE_COUNT]);
+                     struct trial_prepared side[SIDE_COUNT], char **ret_compare);
 void trial_prepared_done(struct trial_prepared *p);
 void trial_let_go(struct engine *e, struct trial *t); /* of the lease that is held */
 

@@ -326,14 +326,13 @@ static int read_record(struct store_reader *r, int64_t id, size_t results_max,
 }
 
 /* What the recipe says of gates and smallest effects counts where the request says nothing. */
-static void take_recipe_words(struct comparison_request *rq, const char *plan)
+static void take_recipe_words(struct comparison_request *rq, const char *compare)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
-    if (json_read(plan, strlen(plan), &v, NULL))
+    if (!compare || json_read(compare, strlen(compare), &v, NULL))
         return;
-    const json_t *compare = json_object_get(v, "compare");
-    const json_t *globs = json_object_get(compare, "metrics");
-    const json_t *least = json_object_get(compare, "min_effect");
+    const json_t *globs = json_object_get(v, "metrics");
+    const json_t *least = json_object_get(v, "min_effect");
     if (!rq->n_metrics && json_array_size(globs)) {
         free(rq->metric);
         rq->metric = mem_array(json_array_size(globs), sizeof *rq->metric);
@@ -355,12 +354,13 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
         return rc;
     const struct comparison *c = v->rec.comparison;
     size_t max = told && c->judged ? 0 : RESULTS_MAX;
+    CLEANUP(mem_freep) char *compare = NULL;
     rc = comparison_request_read(c->spec, strlen(c->spec), &v->rq, err);
-    if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side))
+    if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side, &compare))
         rc = err_set(err, E_STORE_UNREADABLE, "the plan of comparison %lld cannot be read",
                      (long long)id);
     if (!rc) {
-        take_recipe_words(&v->rq, c->plan);
+        take_recipe_words(&v->rq, compare);
         find_own_params(v);
     }
     if (!rc)

@@ -267,10 +267,11 @@ void comparison_summary(struct jw *w, const struct comparison *c)
     struct trial_plan plan;
     struct trial_goal goal;
     struct trial_prepared side[SIDE_COUNT] = {0};
+    CLEANUP(mem_freep) char *compare = NULL;
     struct cail_err err;
     if (comparison_request_read(c->spec, strlen(c->spec), &rq, &err))
         return;
-    if (!trial_plan_read(c->plan, &plan, &goal, side))
+    if (!trial_plan_read(c->plan, &plan, &goal, side, &compare))
         memset(&plan, 0, sizeof plan);
     jw_open(w, '{');
     summary(w, c, &rq, &plan, side);

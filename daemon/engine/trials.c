@@ -71,12 +71,13 @@ static char *text_at(const json_t *v, const char *key)
 }
 
 bool trial_plan_read(const char *text, struct trial_plan *plan, struct trial_goal *goal,
-                     struct trial_prepared side[SIDE_COUNT])
+                     struct trial_prepared side[SIDE_COUNT], char **ret_compare)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
     if (json_read(text, strlen(text), &v, NULL))
         return false;
     const json_t *g = json_object_get(v, "goal");
+    *ret_compare = json_text(json_object_get(v, "compare"));
     *plan = (struct trial_plan){
         .rounds = int_at(v, "rounds"),
         .looks = int_at(v, "looks"),
@@ -412,27 +413,16 @@ int engine_compare(struct engine *e, struct comparison_request *rq, const char *
 
 /* --- loaded --- */
 
-static char *compare_of(const char *plan)
-{
-    CLEANUP(json_decrefp) json_t *v = NULL;
-    struct str s = STR_INIT;
-    if (json_read(plan, strlen(plan), &v, NULL) || !json_object_get(v, "compare"))
-        return NULL;
-    json_put(&s, json_object_get(v, "compare"));
-    return str_take(&s);
-}
-
 void trial_loaded(struct engine *e, struct comparison *c, const struct measurement *m, size_t n)
 {
     struct cail_err err;
     struct trial *t = enter(e, c);
     if (comparison_request_read(c->spec, strlen(c->spec), &t->rq, &err) ||
-        !trial_plan_read(c->plan, &t->plan, &t->goal, t->side)) {
+        !trial_plan_read(c->plan, &t->plan, &t->goal, t->side, &t->compare)) {
         log_error("comparison %lld cannot be read back: %s", (long long)c->id, err.text);
         leave(e, c);
         return;
     }
-    t->compare = compare_of(c->plan);
     t->taken = mem_array(n + 1, sizeof *t->taken);
     for (size_t i = 0; i < n; i++) {
         t->taken[i] = (struct trial_taken){.batch = m[i].batch,
