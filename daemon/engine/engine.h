@@ -164,7 +164,7 @@ void comparison_view_put(const struct comparison_view *v, enum comparison_format
                          const char *url, struct str *out);
 /* {"machines":[...]}: what identical code did on each, from A/A comparisons. On the reader thread. */
 int noise_read(struct store_reader *r, struct str *out, struct cail_err *err) NODISCARD;
-/* As in lists and events: without rows. */
+/* As in lists and events: without rows. Of a live one on the loop thread alone. */
 struct jw;
 void comparison_summary(struct jw *w, const struct comparison *c);
 

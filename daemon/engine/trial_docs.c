@@ -261,20 +261,12 @@ static void summary(struct jw *w, const struct comparison *c, const struct compa
     jw_kstr(w, "report_url", report);
 }
 
-void comparison_summary(struct jw *w, const struct comparison *c)
+static void whole_summary(struct jw *w, const struct comparison *c,
+                          const struct comparison_request *rq, const struct trial_plan *plan,
+                          const struct trial_prepared side[SIDE_COUNT])
 {
-    struct comparison_request rq;
-    struct trial_plan plan;
-    struct trial_goal goal;
-    struct trial_prepared side[SIDE_COUNT] = {0};
-    CLEANUP(mem_freep) char *compare = NULL;
-    struct cail_err err;
-    if (comparison_request_read(c->spec, strlen(c->spec), &rq, &err))
-        return;
-    if (!trial_plan_read(c->plan, &plan, &goal, side, &compare))
-        memset(&plan, 0, sizeof plan);
     jw_open(w, '{');
-    summary(w, c, &rq, &plan, side);
+    summary(w, c, rq, plan, side);
     jw_kstr(w, "verdict", c->verdict < 0 ? NULL : verdict_words[c->verdict]);
     jw_key(w, "exit_code");
     if (c->exit_code < 0)
@@ -282,6 +274,25 @@ void comparison_summary(struct jw *w, const struct comparison *c)
     else
         jw_int(w, c->exit_code);
     jw_close(w, '}');
+}
+
+void comparison_summary(struct jw *w, const struct comparison *c)
+{
+    const struct trial *live = c->trial;
+    struct comparison_request rq;
+    struct trial_plan plan = {0};
+    struct trial_goal goal;
+    struct trial_prepared side[SIDE_COUNT] = {0};
+    CLEANUP(mem_freep) char *compare = NULL;
+    struct cail_err err;
+    if (live) {
+        whole_summary(w, c, &live->rq, &live->plan, live->side);
+        return;
+    }
+    if (comparison_request_read(c->spec, strlen(c->spec), &rq, &err))
+        return;
+    trial_plan_read(c->plan, &plan, &goal, side, &compare); /* unreadable: nothing of it is said */
+    whole_summary(w, c, &rq, &plan, side);
     comparison_request_done(&rq);
     for (int i = 0; i < SIDE_COUNT; i++)
         trial_prepared_done(&side[i]);
