@@ -164,10 +164,8 @@ struct comparison *engine_comparison(struct engine *e, int64_t id)
 
 struct trial *trial_of(struct engine *e, const struct job *j)
 {
-    for (struct comparison *c = e->comparisons; c; c = c->hh.next)
-        if (c->measure_job == j->id)
-            return c->trial;
-    return NULL;
+    struct comparison *c = engine_comparison(e, j->measures);
+    return c ? c->trial : NULL;
 }
 
 bool trial_needs(struct engine *e, const struct job *j)
@@ -313,6 +311,7 @@ static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SID
     if (prepare[SIDE_HEAD])
         c->head_job = done.job[n++]->id;
     c->measure_job = done.job[n]->id;
+    done.job[n]->measures = c->id;
     free(done.job);
     return 0;
 }
@@ -423,6 +422,9 @@ void trial_loaded(struct engine *e, struct comparison *c, const struct measureme
         leave(e, c);
         return;
     }
+    struct job *j = engine_job(e, c->measure_job);
+    if (j)
+        j->measures = c->id;
     t->taken = mem_array(n + 1, sizeof *t->taken);
     for (size_t i = 0; i < n; i++) {
         t->taken[i] = (struct trial_taken){.batch = m[i].batch,

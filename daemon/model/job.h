@@ -76,6 +76,7 @@ struct job {
     uint32_t flags; /* JOB_FLAG_* */
     /* Memory only. */
     struct attempt *attempt; /* the live one, NULL = none; owned by the engine */
+    int64_t measures;        /* a comparison, which may have ended since; 0 = none; engine */
     int32_t void_starts;     /* attempts in a row that ended before they were claimed */
     struct {
         int64_t done, total, eta_s; /* total 0 = unknown; eta_s -1 = unknown */

@@ -65,8 +65,8 @@ struct store_loader {
     void (*setting)(void *arg, const char *key, const char *value);
     void (*pr)(void *arg, struct pr *p);       /* by id; NULL = not wanted */
     void (*topic)(void *arg, struct topic *t); /* by id; NULL = not wanted */
-    /* Live comparisons by id, each with its measurements by seq (valid in the call alone). NULL =
-     * not wanted. */
+    /* Live comparisons by id, after all jobs, each with its measurements by seq (valid in the call
+     * alone). NULL = not wanted. */
     void (*comparison)(void *arg, struct comparison *c, const struct measurement *m, size_t n);
     void (*bisection)(void *arg, struct bisection *b); /* live ones by id; NULL = not wanted */
 };
