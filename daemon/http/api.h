@@ -105,6 +105,8 @@ void repro_script(const struct job *j, const struct job_spec *spec, const struct
 /* An id as an opaque token and back. */
 void cursor_make(int64_t id, char out[CURSOR_LEN]);
 bool cursor_read(const char *text, int64_t *ret);
+/* The id of ?cursor=; without one *ret stays. */
+int cursor_query(const struct http_request *rq, int64_t *ret, struct cail_err *err) NODISCARD;
 /* jobs of the query, see api_list.c */
 struct list_loaded {
     struct job_filter filter; /* its strings are the request's */

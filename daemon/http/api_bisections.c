@@ -159,14 +159,13 @@ API_SERVE(api_bisection_cancel)
 API_LOAD(load_bisections)
 {
     int64_t limit, before = 0;
-    const char *cursor = http_query_get(rq, "cursor");
     struct bisection_rows rows;
     char next[CURSOR_LEN];
     int rc = API_QUERY(rq, err, "limit", "cursor");
     if (rc == 0)
         rc = http_query_int(rq, "limit", 1, ROWS_MAX, 25, &limit, err);
-    if (rc == 0 && cursor && !cursor_read(cursor, &before))
-        rc = err_set(err, E_BAD_REQUEST, "that cursor is not one of ours");
+    if (rc == 0)
+        rc = cursor_query(rq, &before, err);
     if (rc == 0)
         rc = store_read_bisections(reader, before, (int32_t)limit, &rows, err);
     if (rc)

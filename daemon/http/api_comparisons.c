@@ -284,13 +284,12 @@ API_SERVE(api_compare)
 API_LOAD(load_comparisons)
 {
     int64_t limit, before = 0;
-    const char *cursor = http_query_get(rq, "cursor");
     struct comparison_rows *rows = mem_zalloc(sizeof *rows);
     int rc = API_QUERY(rq, err, "pr", "recipe", "limit", "cursor");
     if (rc == 0)
         rc = http_query_int(rq, "limit", 1, LIST_LIMIT_MAX, 50, &limit, err);
-    if (rc == 0 && cursor && !cursor_read(cursor, &before))
-        rc = err_set(err, E_BAD_REQUEST, "that cursor is not one of ours");
+    if (rc == 0)
+        rc = cursor_query(rq, &before, err);
     if (rc == 0)
         rc = store_read_comparisons(reader, before, (int32_t)limit, http_query_get(rq, "pr"),
                                     http_query_get(rq, "recipe"), rows, err);

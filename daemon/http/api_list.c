@@ -48,7 +48,6 @@ static void cut_label(const char *text, char kept[], size_t size, struct job_fil
 static int read_words(const struct http_request *rq, struct job_filter *f, struct cail_err *err)
 {
     const char *kind = http_query_get(rq, "kind"), *since = http_query_get(rq, "since");
-    const char *cursor = http_query_get(rq, "cursor");
     f->kind = kind ? word_find(kind, job_kind_words, KIND_COUNT) : -1;
     if (kind && f->kind < 0)
         return err_set(err, E_BAD_REQUEST,
@@ -56,10 +55,7 @@ static int read_words(const struct http_request *rq, struct job_filter *f, struc
     if (since && ftime_parse(since, &f->since_us) != 0)
         return err_set(err, E_BAD_REQUEST,
                        "query argument \"since\" is a time such as 2026-11-22T17:08:13Z");
-    if (cursor && !cursor_read(cursor, &f->before_id))
-        return err_set(err, E_BAD_REQUEST,
-                       "query argument \"cursor\" is not one that this daemon gave out");
-    return 0;
+    return cursor_query(rq, &f->before_id, err);
 }
 
 static int read_filter(const struct http_request *rq, struct list_loaded *l, struct cail_err *err)

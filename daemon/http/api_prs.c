@@ -162,7 +162,7 @@ static int read_filter(struct api *api, const struct http_request *rq, struct pr
                        struct upstream_pr *which, struct cail_err *err)
 {
     const char *upstream = http_query_get(rq, "upstream"), *pr = http_query_get(rq, "pr");
-    const char *state = http_query_get(rq, "state"), *cursor = http_query_get(rq, "cursor");
+    const char *state = http_query_get(rq, "state");
     const struct upstream *u = NULL;
     *f = (struct pr_filter){.state = -1, .before = INT64_MAX};
     int rc = http_query_int(rq, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &f->limit, err);
@@ -177,10 +177,7 @@ static int read_filter(struct api *api, const struct http_request *rq, struct pr
     if (state && (f->state = word_find(state, pr_state_words, PR_STATE_COUNT)) < 0)
         return err_set(err, E_BAD_REQUEST,
                        "\"%.40s\" is no state; states are unknown, open, merged and closed", state);
-    if (cursor && !cursor_read(cursor, &f->before))
-        return err_set(err, E_BAD_REQUEST,
-                       "query argument \"cursor\" is not one that this daemon gave out");
-    return 0;
+    return cursor_query(rq, &f->before, err);
 }
 
 static bool fits(const struct pr *p, const struct pr_filter *f)

@@ -27,3 +27,12 @@ bool cursor_read(const char *text, int64_t *ret)
     *ret = (int64_t)v;
     return v > 0;
 }
+
+int cursor_query(const struct http_request *rq, int64_t *ret, struct cail_err *err)
+{
+    const char *text = http_query_get(rq, "cursor");
+    return !text || cursor_read(text, ret)
+               ? 0
+               : err_set(err, E_BAD_REQUEST,
+                         "query argument \"cursor\" is not one that this daemon gave out");
+}
