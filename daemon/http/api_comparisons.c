@@ -11,6 +11,7 @@
 #include "http/api.h"
 #include "http/api_body.h"
 #include "http/api_lab.h"
+#include "http/api_series.h"
 #include "wire/comparison_request.h"
 
 /* --- one --- */
@@ -284,7 +285,8 @@ API_SERVE(api_compare)
 API_LOAD(load_comparisons)
 {
     int64_t limit, before = 0;
-    struct comparison_rows *rows = mem_zalloc(sizeof *rows);
+    struct comparison_rows rows;
+    char next[CURSOR_LEN];
     int rc = API_QUERY(rq, err, "pr", "recipe", "limit", "cursor");
     if (rc == 0)
         rc = http_query_int(rq, "limit", 1, LIST_LIMIT_MAX, 50, &limit, err);
@@ -292,40 +294,23 @@ API_LOAD(load_comparisons)
         rc = cursor_query(rq, &before, err);
     if (rc == 0)
         rc = store_read_comparisons(reader, before, (int32_t)limit, http_query_get(rq, "pr"),
-                                    http_query_get(rq, "recipe"), rows, err);
+                                    http_query_get(rq, "recipe"), &rows, err);
     if (rc)
-        free(rows);
-    else
-        *ret = rows;
-    return rc;
-}
-
-void comparisons_loaded_free(void *loaded)
-{
-    if (loaded)
-        comparison_rows_done(loaded);
-    free(loaded);
-}
-
-API_SERVE(api_comparisons)
-{
-    struct api *api = app;
-    const struct comparison_rows *rows = rq->loaded;
-    char cursor[CURSOR_LEN];
-    (void)ret_wait_key, (void)err;
-    struct jw w = JW(&reply->body);
+        return rc;
+    struct written *x = *ret = mem_zalloc(sizeof *x);
+    struct jw w = JW(&x->body);
     jw_open(&w, '{');
     jw_key(&w, "comparisons");
     jw_open(&w, '[');
-    for (size_t i = 0; i < rows->n; i++)
-        comparison_summary(&w, rows->comparison[i]);
+    for (size_t i = 0; i < rows.n; i++)
+        comparison_summary(&w, rows.comparison[i]);
     jw_close(&w, ']');
-    if (rows->more)
-        cursor_make(rows->comparison[rows->n - 1]->id, cursor);
-    jw_kstr(&w, "next_cursor", rows->more ? cursor : NULL);
+    if (rows.more)
+        cursor_make(rows.comparison[rows.n - 1]->id, next);
+    jw_kstr(&w, "next_cursor", rows.more ? next : NULL);
     jw_close(&w, '}');
-    api_json_end(reply);
-    api_from_memory(api, reply);
+    str_addc(&x->body, '\n');
+    comparison_rows_done(&rows);
     return 0;
 }
 
@@ -333,30 +318,9 @@ API_SERVE(api_comparisons)
 
 API_LOAD(load_noise)
 {
-    struct str *text = mem_zalloc(sizeof *text);
     int rc = API_NO_QUERY(rq, err);
-    if (rc == 0)
-        rc = noise_read(reader, text, err);
-    *ret = text;
-    if (rc) {
-        noise_loaded_free(text);
-        *ret = NULL;
-    }
-    return rc;
-}
-
-void noise_loaded_free(void *loaded)
-{
-    if (loaded)
-        str_done(loaded);
-    free(loaded);
-}
-
-API_SERVE(api_noise)
-{
-    const struct str *text = rq->loaded;
-    (void)ret_wait_key, (void)err;
-    str_add(&reply->body, text->p, text->len);
-    api_from_memory(app, reply);
-    return 0;
+    if (rc)
+        return rc;
+    struct written *x = *ret = mem_zalloc(sizeof *x);
+    return noise_read(reader, &x->body, err);
 }
