@@ -9,25 +9,11 @@ set -uo pipefail
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 kit=${KIT:-$root/.kit} out=${OUT:-/tmp/cail-gpu-upstreams} ends=$((SECONDS + ${KIT_SECONDS:-520}))
 kit=$(cd -- "$kit" && pwd)
-work=$(mktemp -d /tmp/cail-real.XXXXXX)
+# shellcheck source=tests/lib/real_daemon.sh
+. "$root/tests/lib/real_daemon.sh"
 mkdir -p "$out"
 export LD_LIBRARY_PATH=$kit/lib
-pid=
-# shellcheck disable=SC2317 # the trap calls it
-finish() {
-    [[ ! $pid ]] || { kill "$pid" && wait "$pid"; } 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-env -u XDG_RUNTIME_DIR HOME="$work" "$kit/bin/cail-d" --listen 127.0.0.1:0 --port-file "$work/port" \
-    --recipes "$root/recipes" --state-dir "$work/state" --build-root "$work/builds" 2>"$work/log" &
-pid=$!
-until [[ -s $work/port ]]; do
-    kill -0 "$pid" || { cat "$work/log" && exit 1; }
-    sleep 0.1
-done
-CAIL_URL=http://127.0.0.1:$(<"$work/port")
-export CAIL_URL
+real_daemon "$kit/bin" "$work" --recipes "$root/recipes"
 cail=$kit/bin/cail
 
 # field JOB EXPRESSION

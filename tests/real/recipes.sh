@@ -11,14 +11,8 @@ root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=${CAIL_BIN:-$root/build/bin}
 ups=${UPSTREAMS:?a folder of bare repositories}
 cmake=${CMAKE:-$(type -P cmake)}
-work=$(mktemp -d /tmp/cail-real.XXXXXX)
-pid=
-# shellcheck disable=SC2317 # the trap calls it
-finish() {
-    [[ ! $pid ]] || { kill "$pid" && wait "$pid"; } 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
+# shellcheck source=tests/lib/real_daemon.sh
+. "$root/tests/lib/real_daemon.sh"
 
 for repo in "$ups"/*.git; do
     name=${repo##*/} name=${name%.git} name=${name^^}
@@ -32,15 +26,7 @@ done
 export CAIL_UPSTREAM_XLA_URL
 mkdir -p "$work/home"
 ln -s "$HOME/.cargo" "$HOME/.rustup" "$work/home/" 2>/dev/null || true
-env -u XDG_RUNTIME_DIR HOME="$work/home" "$bin/cail-d" --listen 127.0.0.1:0 --port-file "$work/port" \
-    --recipes "$root/recipes" --state-dir "$work/state" --build-root "$work/builds" 2>"$work/log" &
-pid=$!
-until [[ -s $work/port ]]; do
-    kill -0 "$pid" || { cat "$work/log" && exit 1; }
-    sleep 0.1
-done
-CAIL_URL=http://127.0.0.1:$(<"$work/port")
-export CAIL_URL
+real_daemon "$bin" "$work/home" --recipes "$root/recipes"
 failed=0
 
 # said JOB: the logs of its steps, one after the other.

@@ -7,13 +7,8 @@
 set -euo pipefail
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cail=$root/build/bin/cail
-work=$(mktemp -d /tmp/cail-real.XXXXXX)
-pid=
-finish() {
-    [[ ! $pid ]] || { kill "$pid" && wait "$pid"; } || true
-    rm -rf "$work"
-}
-trap finish EXIT
+# shellcheck source=tests/lib/real_daemon.sh
+. "$root/tests/lib/real_daemon.sh"
 
 make_mirror() { # FOLDER
     local src=$1/llvm-src archive
@@ -37,15 +32,7 @@ if [[ ! ${CAIL_UPSTREAM_LLVM_URL:-} ]]; then
     export CAIL_UPSTREAM_LLVM_URL=file://$mirror/llvm-src.git
 fi
 
-env -u XDG_RUNTIME_DIR HOME="$work" "$root/build/bin/cail-d" --listen 127.0.0.1:0 --port-file "$work/port" \
-    --state-dir "$work/state" --build-root "$work/builds" 2>"$work/log" &
-pid=$!
-until [[ -s $work/port ]]; do
-    kill -0 "$pid" || { cat "$work/log" && exit 1; }
-    sleep 0.1
-done
-CAIL_URL=http://127.0.0.1:$(<"$work/port")
-export CAIL_URL
+real_daemon "$root/build/bin" "$work"
 
 build() { # sets job, state
     local seen='' now

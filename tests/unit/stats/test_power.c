@@ -6,15 +6,10 @@
 
 #include <cmocka.h>
 
+#include "near.h"
 #include "seeded.h"
 #include "stats/power.h"
 #include "stats/signed_rank.h"
-
-static void near(double a, double b, double within)
-{
-    if (!(fabs(a - b) <= within))
-        fail_msg("%.17g is not %.17g within %g", a, b, within);
-}
 
 static const double one_percent = .01 * 1.4142135623730951;
 

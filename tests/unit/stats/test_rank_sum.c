@@ -10,15 +10,10 @@
 
 #include <cmocka.h>
 
+#include "near.h"
 #include "seeded.h"
 #include "stats/median.h"
 #include "stats/rank_sum.h"
-
-static void near(double a, double b, double within)
-{
-    if (!(fabs(a - b) <= within))
-        fail_msg("%.17g is not %.17g within %g", a, b, within);
-}
 
 static struct rank_sum test_of(const double *x, size_t n, const double *y, size_t m)
 {

@@ -6,14 +6,9 @@
 
 #include <cmocka.h>
 
+#include "near.h"
 #include "seeded.h"
 #include "stats/serial.h"
-
-static void near(double a, double b, double within)
-{
-    if (!(fabs(a - b) <= within))
-        fail_msg("%.17g is not %.17g within %g", a, b, within);
-}
 
 static void test_spearman(void **state)
 {

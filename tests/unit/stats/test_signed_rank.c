@@ -10,15 +10,10 @@
 
 #include <cmocka.h>
 
+#include "near.h"
 #include "seeded.h"
 #include "stats/ranks.h"
 #include "stats/signed_rank.h"
-
-static void near(double a, double b, double within)
-{
-    if (!(fabs(a - b) <= within))
-        fail_msg("%.17g is not %.17g within %g", a, b, within);
-}
 
 static struct signed_rank test_of(const double *d, size_t n)
 {
