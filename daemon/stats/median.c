@@ -6,12 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+#include "stats/ranks.h"
 
 double stats_median(const double *samples, size_t n)
 {
@@ -19,7 +14,7 @@ double stats_median(const double *samples, size_t n)
         return NAN;
     double *sorted = mem_array(n, sizeof *sorted);
     memcpy(sorted, samples, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, order);
+    stats_sort(sorted, n);
     double high = sorted[n / 2];
     double low = n % 2 ? high : sorted[n / 2 - 1];
     free(sorted);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "stats/ranks.h"
 
 static void swap(double *a, double *b)
 {
@@ -64,18 +65,12 @@ static double theil_sen(const double *x, const double *y, size_t n)
     return ret;
 }
 
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* What ties in y take from 18 times the variance of S. */
 static double tie_term(const double *y, size_t n)
 {
     double *sorted = mem_array(n, sizeof *sorted), sum = 0;
     memcpy(sorted, y, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, order);
+    stats_sort(sorted, n);
     for (size_t i = 0, j; i < n; i = j) {
         for (j = i; j < n && sorted[j] <= sorted[i]; j++)
             ;

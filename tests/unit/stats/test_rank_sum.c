@@ -14,6 +14,7 @@
 #include "seeded.h"
 #include "stats/median.h"
 #include "stats/rank_sum.h"
+#include "stats/ranks.h"
 
 static struct rank_sum test_of(const double *x, size_t n, const double *y, size_t m)
 {
@@ -162,12 +163,6 @@ static void test_p_is_that_of_all_choices(void **state)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void ends_by_definition(const double *x, size_t n, const double *y, size_t m, double alpha,
                                double *lo, double *hi)
 {
@@ -176,7 +171,7 @@ static void ends_by_definition(const double *x, size_t n, const double *y, size_
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < m; j++)
             at[count++] = y[j] - x[i];
-    qsort(at, count, sizeof *at, by_value);
+    stats_sort(at, count);
     for (size_t i = 0; i < count; i++)
         if (!kept || at[i] != at[kept - 1])
             at[kept++] = at[i];

@@ -29,12 +29,6 @@ static struct stats_paired paired(const double *d, size_t n, double alpha)
     return r;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* --- by definition: midranks by comparing, p by trying all signs --- */
 
 static double p_by_signs(const double *d, size_t n)
@@ -141,7 +135,7 @@ static void test_interval_is_an_order_statistic_of_the_averages(void **state)
         for (int i = 0; i < 10; i++)
             for (int j = i; j < 10; j++)
                 walsh[m++] = (d[i] + d[j]) / 2;
-        qsort(walsh, m, sizeof *walsh, by_value);
+        stats_sort(walsh, m);
         struct stats_paired r = paired(d, 10, .05);
         near(r.lo, walsh[8], 1e-15);
         near(r.hi, walsh[55 - 9], 1e-15);
@@ -166,7 +160,7 @@ static void ends_by_definition(const double *d, size_t n, double alpha, double *
     for (size_t i = 0; i < n; i++)
         for (size_t j = i; j < n; j++)
             at[m++] = (d[i] + d[j]) / 2;
-    qsort(at, m, sizeof *at, by_value);
+    stats_sort(at, m);
     size_t kept = 0;
     for (size_t i = 0; i < m; i++)
         if (!kept || at[i] != at[kept - 1])
