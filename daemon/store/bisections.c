@@ -121,16 +121,8 @@ int store_read_bisection(struct store_reader *r, int64_t id, struct bisection **
                          struct cail_err *err)
 {
     CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
-    bool is_row;
-    int code = reader_stmt(r, R_BISECTION, &st, err);
-    if (code)
-        return code;
-    sqlite3_bind_int64(st, 1, id);
-    if ((code = reader_step(r, st, &is_row, err)))
-        return code;
-    if (!is_row)
-        return err_set(err, E_NOT_FOUND, "there is no bisection %lld", (long long)id);
-    return get_bisection(st, ret, err);
+    int code = reader_the(r, R_BISECTION, "bisection", id, &st, err);
+    return code ? code : get_bisection(st, ret, err);
 }
 
 int store_read_commit(struct store_reader *r, const char *sha, struct commit_info *ret,

@@ -211,16 +211,8 @@ static int read_the_comparison(struct store_reader *r, int64_t id, struct compar
                                struct cail_err *err)
 {
     CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
-    bool is_row;
-    int code = reader_stmt(r, R_COMPARISON, &st, err);
-    if (code)
-        return code;
-    sqlite3_bind_int64(st, 1, id);
-    if ((code = reader_step(r, st, &is_row, err)))
-        return code;
-    if (!is_row)
-        return err_set(err, E_NOT_FOUND, "there is no comparison %lld", (long long)id);
-    return get_comparison(st, ret, err);
+    int code = reader_the(r, R_COMPARISON, "comparison", id, &st, err);
+    return code ? code : get_comparison(st, ret, err);
 }
 
 int store_read_comparison(struct store_reader *r, int64_t id, struct comparison_record *ret,

@@ -111,6 +111,9 @@ void reader_close(struct store_reader *r);
 /* The statement, reset; E_STORE when the connection could not be opened. */
 int reader_stmt(struct store_reader *r, enum read_stmt which, sqlite3_stmt **ret,
                 struct cail_err *err) NODISCARD;
+/* The same, standing on the row of that id; E_NOT_FOUND: "there is no `what` `id`". */
+int reader_the(struct store_reader *r, enum read_stmt which, const char *what, int64_t id,
+               sqlite3_stmt **ret, struct cail_err *err) NODISCARD;
 /* Step: *ret_row false at the end. */
 int reader_step(struct store_reader *r, sqlite3_stmt *st, bool *ret_row,
                 struct cail_err *err) NODISCARD;

@@ -308,16 +308,21 @@ static int by_id(struct store_reader *r, enum read_stmt which, int64_t id, sqlit
     return code;
 }
 
+int reader_the(struct store_reader *r, enum read_stmt which, const char *what, int64_t id,
+               sqlite3_stmt **ret, struct cail_err *err)
+{
+    bool is_row;
+    int code = by_id(r, which, id, ret, err);
+    if (code || (code = reader_step(r, *ret, &is_row, err)))
+        return code;
+    return is_row ? 0 : err_set(err, E_NOT_FOUND, "there is no %s %lld", what, (long long)id);
+}
+
 static int read_the_job(struct store_reader *r, int64_t id, struct job **ret, struct cail_err *err)
 {
     CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
-    bool is_row;
-    int code = by_id(r, R_JOB, id, &st, err);
-    if (code || (code = reader_step(r, st, &is_row, err)))
-        return code;
-    if (!is_row)
-        return err_set(err, E_NOT_FOUND, "there is no job %lld", (long long)id);
-    if ((code = row_get_job(st, ret, err)))
+    int code = reader_the(r, R_JOB, "job", id, &st, err);
+    if (code || (code = row_get_job(st, ret, err)))
         return code;
     return read_after(r, *ret, err);
 }
@@ -439,13 +444,8 @@ static int read_the_group(struct store_reader *r, int64_t id, struct group **ret
                           struct cail_err *err)
 {
     CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
-    bool is_row;
-    int code = by_id(r, R_GROUP, id, &st, err);
-    if (code || (code = reader_step(r, st, &is_row, err)))
-        return code;
-    if (!is_row)
-        return err_set(err, E_NOT_FOUND, "there is no group %lld", (long long)id);
-    if ((code = row_get_group(st, ret, err)))
+    int code = reader_the(r, R_GROUP, "group", id, &st, err);
+    if (code || (code = row_get_group(st, ret, err)))
         return code;
     return reader_group_counts(r, *ret, err);
 }
