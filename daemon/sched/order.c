@@ -159,14 +159,7 @@ static struct shelf *shelf_for(struct sched *s, const struct node *n)
     struct shelf probe = {
         .lane = n->lane,
         .team = n->team,
-        .want = {.cpus = d->cpus,
-                 .ports = d->ports,
-                 .gpus = d->gpus,
-                 .memory_mib = d->memory_mib,
-                 .gpu_memory_mib = d->gpu_memory_mib,
-                 .gpu_model = d->gpu_model,
-                 .gpu_uuid = d->gpu_uuid,
-                 .share = sched_is_share(j)},
+        .want = sched_asked(j),
         .timeout_s = j->timeout_s,
     };
     /* What "all cpus" means depends on the services it came with. */

@@ -224,6 +224,7 @@ struct shelf *sched_walk_next(struct sched *s);
 void sched_walk_again(struct sched *s, struct shelf *sh);
 
 /* pool.c */
+struct want sched_asked(const struct job *j); /* in its own words: cpus may be CPUS_ALL */
 void sched_want(struct sched *s, const struct node *n, struct want *ret);
 bool sched_fits(const struct sched *s, const struct pool *p, const struct want *w,
                 struct sched_lease *ret);

@@ -18,18 +18,23 @@ static int32_t cpus_of_services(struct sched *s, const struct node *n)
     return sum;
 }
 
-void sched_want(struct sched *s, const struct node *n, struct want *ret)
+struct want sched_asked(const struct job *j)
 {
-    const struct needs *d = &n->job->needs;
-    *ret = (struct want){.cpus = d->cpus,
+    const struct needs *d = &j->needs;
+    return (struct want){.cpus = d->cpus,
                          .ports = d->ports,
                          .gpus = d->gpus,
                          .memory_mib = d->memory_mib,
                          .gpu_memory_mib = d->gpu_memory_mib,
                          .gpu_model = d->gpu_model,
                          .gpu_uuid = d->gpu_uuid,
-                         .share = sched_is_share(n->job)};
-    if (d->cpus != CPUS_ALL)
+                         .share = sched_is_share(j)};
+}
+
+void sched_want(struct sched *s, const struct node *n, struct want *ret)
+{
+    *ret = sched_asked(n->job);
+    if (ret->cpus != CPUS_ALL)
         return;
     ret->cpus = s->config.cpus - cpus_of_services(s, n);
     if (ret->cpus < 1)
