@@ -239,6 +239,8 @@ int submit_check_key(struct engine *e, const char *key, const char *sha,
                      struct engine_submitted *ret, struct cail_err *err) NODISCARD;
 void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
                      int64_t at_us);
+void submit_key_loaded(struct engine *e, const char *key, const char *sha, int64_t job,
+                       int64_t group, int64_t at_us); /* the same of a row that is there */
 
 /* uses.c */
 struct uses;

@@ -65,14 +65,7 @@ static void load_cache(void *arg, struct cache_entry *c)
 static void load_idem(void *arg, const char *key, const char *sha, int64_t job, int64_t group,
                       int64_t at_us)
 {
-    struct engine *e = arg;
-    struct idem *i = mem_zalloc(sizeof *i);
-    i->key = mem_strdup(key);
-    snprintf(i->body_sha256, sizeof i->body_sha256, "%s", sha);
-    i->job = job;
-    i->group = group;
-    i->at_us = at_us;
-    HASH_ADD_KEYPTR(hh, e->idems, i->key, strlen(i->key), i);
+    submit_key_loaded(arg, key, sha, job, group, at_us);
 }
 
 static void load_setting(void *arg, const char *key, const char *value)

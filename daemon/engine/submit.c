@@ -224,8 +224,8 @@ static struct idem *idem_find(struct engine *e, const char *key)
     return i;
 }
 
-void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
-                     int64_t at_us)
+void submit_key_loaded(struct engine *e, const char *key, const char *sha, int64_t job,
+                       int64_t group, int64_t at_us)
 {
     struct idem *i = mem_zalloc(sizeof *i);
     i->key = mem_strdup(key);
@@ -234,6 +234,12 @@ void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t
     i->group = group;
     i->at_us = at_us;
     HASH_ADD_KEYPTR(hh, e->idems, i->key, strlen(i->key), i);
+}
+
+void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
+                     int64_t at_us)
+{
+    submit_key_loaded(e, key, sha, job, group, at_us);
     store_put_idem(pump_batch(e), key, sha, job, group, at_us);
 }
 
