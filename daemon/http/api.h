@@ -41,9 +41,13 @@ bool api_is_type(const struct http_request *rq, const char *type);
 void api_from_memory(struct api *api, struct http_reply *reply);
 /* Serve `body` (static or asset) as text/plain. */
 void api_text(struct http_reply *reply);
+/* Where the thing is: /folder/id. */
+void api_location(struct http_reply *reply, const char *folder, int64_t id);
+/* {"id":id,"state":"being canceled"}, or "canceled" where that is over already. */
+void api_canceled(struct api *api, struct http_reply *reply, int64_t id, bool over);
 /* The JSON body is finished: end it with one line break. */
 void api_json_end(struct http_reply *reply);
-/* seconds of ?wait=, 0 = none. Sets the deadline on the first call. */
+/* Seconds of ?wait=, 0 = none; another query is refused. Sets the deadline on the first call. */
 int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err) NODISCARD;
 
 /* Is that an Idempotency-Key? */

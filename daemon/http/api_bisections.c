@@ -1,7 +1,6 @@
 /* Bisections: posted, waited for, listed, canceled. A live one is answered from memory, an ended
  * one from its row. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +57,6 @@ API_SERVE(api_bisect)
     struct api *api = app;
     struct bisection_request br;
     struct bisection *b = NULL;
-    char text[48];
     (void)ret_wait_key;
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0)
@@ -77,9 +75,8 @@ API_SERVE(api_bisect)
     }
     api_pr_known(api, b->pr);
     put_doc(api, reply, b, NULL);
-    snprintf(text, sizeof text, "/bisections/%" PRId64, b->id);
     reply->status = 201;
-    http_reply_header(reply, "Location", text);
+    api_location(reply, "bisections", b->id);
     return 0;
 }
 
@@ -99,9 +96,7 @@ API_SERVE(api_bisection)
     struct api *api = app;
     struct bisection_loaded *l;
     int64_t wait_s, id;
-    int rc = API_QUERY(rq, err, "wait");
-    if (rc == 0)
-        rc = api_wait_query(rq, &wait_s, err);
+    int rc = api_wait_query(rq, &wait_s, err);
     if (rc == 0)
         rc = http_part_id(rq, 0, &id, err);
     if (rc)
@@ -145,13 +140,7 @@ API_SERVE(api_bisection_cancel)
     rc = engine_bisection_cancel(api->engine, b, grace_ms, err);
     if (rc)
         return rc;
-    struct jw w = JW(&reply->body);
-    jw_open(&w, '{');
-    jw_kint(&w, "id", id);
-    jw_kstr(&w, "state", b->state == BISECTION_RUNNING ? "being canceled" : "canceled");
-    jw_close(&w, '}');
-    api_json_end(reply);
-    api_from_memory(api, reply);
+    api_canceled(api, reply, id, b->state != BISECTION_RUNNING);
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* What the handlers share: scratch and reloads, media types, the end of an answer. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,6 +75,24 @@ void api_text(struct http_reply *reply)
     reply->content_type = "text/plain; charset=utf-8";
 }
 
+void api_location(struct http_reply *reply, const char *folder, int64_t id)
+{
+    char text[48];
+    snprintf(text, sizeof text, "/%s/%lld", folder, (long long)id);
+    http_reply_header(reply, "Location", text);
+}
+
+void api_canceled(struct api *api, struct http_reply *reply, int64_t id, bool over)
+{
+    struct jw w = JW(&reply->body);
+    jw_open(&w, '{');
+    jw_kint(&w, "id", id);
+    jw_kstr(&w, "state", over ? "canceled" : "being canceled");
+    jw_close(&w, '}');
+    api_json_end(reply);
+    api_from_memory(api, reply);
+}
+
 void api_json_end(struct http_reply *reply)
 {
     if (reply->body.len == 0 || reply->body.p[reply->body.len - 1] != '\n')
@@ -82,7 +101,9 @@ void api_json_end(struct http_reply *reply)
 
 int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err)
 {
-    int rc = http_query_int(rq, "wait", 0, HTTP_WAIT_MAX_S, 0, ret_wait_s, err);
+    int rc = API_QUERY(rq, err, "wait");
+    if (rc == 0)
+        rc = http_query_int(rq, "wait", 0, HTTP_WAIT_MAX_S, 0, ret_wait_s, err);
     if (rc == 0 && *ret_wait_s && rq->deadline_mono_us == 0)
         rq->deadline_mono_us = clock_mono_us() + *ret_wait_s * 1000000;
     return rc;

@@ -1,7 +1,6 @@
 /* Comparisons: posted, waited for, shown from their rows, reported. A live one is known to the
  * engine; what it shows is always what is stored, so a reader and a restart see the same. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,9 +117,7 @@ API_SERVE(api_comparison)
     struct api *api = app;
     struct comparison_loaded *l;
     int64_t wait_s, id;
-    int rc = API_QUERY(rq, err, "wait");
-    if (rc == 0)
-        rc = api_wait_query(rq, &wait_s, err);
+    int rc = api_wait_query(rq, &wait_s, err);
     if (rc == 0)
         rc = http_part_id(rq, 0, &id, err);
     if (rc)
@@ -188,16 +185,10 @@ API_SERVE(api_comparison_cancel)
                   : err_set(err, E_CONFLICT, "comparison %" PRId64 " has already %s", id,
                             comparison_state_words[comparison_view_row(l->view)->state]);
     }
-    struct jw w = JW(&reply->body);
     rc = engine_comparison_cancel(api->engine, c, grace_ms, err);
     if (rc)
         return rc;
-    jw_open(&w, '{');
-    jw_kint(&w, "id", id);
-    jw_kstr(&w, "state", engine_comparison(api->engine, id) ? "being canceled" : "canceled");
-    jw_close(&w, '}');
-    api_json_end(reply);
-    api_from_memory(api, reply);
+    api_canceled(api, reply, id, !engine_comparison(api->engine, id));
     return 0;
 }
 
@@ -226,23 +217,13 @@ static int make(struct api *api, struct http_request *rq, struct comparison **re
     return rc;
 }
 
-static void location(struct http_reply *reply, int64_t id)
-{
-    char text[48];
-    snprintf(text, sizeof text, "/comparisons/%" PRId64, id);
-    reply->status = 201;
-    http_reply_header(reply, "Location", text);
-}
-
 API_SERVE(api_compare)
 {
     struct api *api = app;
     struct comparison *c = NULL;
     struct comparison_loaded *l;
     int64_t wait_s;
-    int rc = API_QUERY(rq, err, "wait");
-    if (rc == 0)
-        rc = api_wait_query(rq, &wait_s, err);
+    int rc = api_wait_query(rq, &wait_s, err);
     if (rc)
         return rc;
     struct compare_scratch *sc = api_scratch(rq, sizeof *sc);
@@ -258,7 +239,8 @@ API_SERVE(api_compare)
             comparison_summary(&w, c);
             api_json_end(reply);
             api_from_memory(api, reply);
-            location(reply, sc->id);
+            api_location(reply, "comparisons", sc->id);
+            reply->status = 201;
             return 0;
         }
     }
@@ -274,9 +256,8 @@ API_SERVE(api_compare)
         return rc;
     comparison_view_put(l->view, COMPARISON_JSON, NULL, &reply->body);
     api_from_memory(api, reply);
-    location(reply, sc->id);
-    if (sc->measured)
-        reply->status = 200;
+    api_location(reply, "comparisons", sc->id);
+    reply->status = sc->measured ? 200 : 201;
     return 0;
 }
 

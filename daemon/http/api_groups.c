@@ -117,9 +117,7 @@ API_SERVE(api_group)
     struct group_loaded *rows;
     const struct group *g;
     int64_t wait_s, id;
-    int rc = API_QUERY(rq, err, "wait");
-    if (rc == 0)
-        rc = api_wait_query(rq, &wait_s, err);
+    int rc = api_wait_query(rq, &wait_s, err);
     if (rc == 0)
         rc = http_part_id(rq, 0, &id, err);
     if (rc)

@@ -8,9 +8,7 @@ API_SERVE(api_job)
     struct api *api = app;
     struct found f;
     int64_t wait_s;
-    int rc = API_QUERY(rq, err, "wait");
-    if (rc == 0)
-        rc = api_wait_query(rq, &wait_s, err);
+    int rc = api_wait_query(rq, &wait_s, err);
     if (rc)
         return rc;
     if (page_wanted(rq))

@@ -85,7 +85,6 @@ API_SERVE(api_prs_post)
     struct upstream_pr which;
     const struct pr *p;
     bool is_new;
-    char location[48];
     (void)ret_wait_key;
     int rc = API_NO_QUERY(rq, err);
     if (rc == 0)
@@ -107,8 +106,7 @@ API_SERVE(api_prs_post)
     if (rc)
         return rc;
     one_reply(api, p, reply);
-    snprintf(location, sizeof location, "/prs/%lld", (long long)p->id);
-    http_reply_header(reply, "Location", location);
+    api_location(reply, "prs", p->id);
     reply->status = is_new ? 201 : 200;
     return 0;
 }

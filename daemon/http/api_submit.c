@@ -1,5 +1,4 @@
 /* POST /jobs. The hot path: one parse, one decision, one document. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,13 +88,6 @@ static int parse_body(const struct http_request *rq, struct submission *sub, str
     return submission_from_script(rq->body, rq->body_len, sub, err);
 }
 
-static void location(struct http_reply *reply, const char *folder, int64_t id)
-{
-    char text[48];
-    snprintf(text, sizeof text, "/%s/%" PRId64, folder, id);
-    http_reply_header(reply, "Location", text);
-}
-
 /* {"group":5,"jobs":[...]} */
 static void array_reply(struct api *api, int64_t group, struct job *const *jobs, size_t n,
                         struct http_reply *reply)
@@ -116,7 +108,7 @@ static void array_reply(struct api *api, int64_t group, struct job *const *jobs,
     api_json_end(reply);
     api_from_memory(api, reply);
     if (group)
-        location(reply, "groups", group);
+        api_location(reply, "groups", group);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -170,7 +162,7 @@ static int repeated(struct api *api, struct http_request *rq, const struct engin
     if (!f.live)
         return want_old(rq, WANT_JOB, made->old_job);
     job_reply(api, &f, reply);
-    location(reply, "jobs", made->old_job);
+    api_location(reply, "jobs", made->old_job);
     return 0;
 }
 
@@ -184,7 +176,7 @@ static int old_reply(struct api *api, const struct submit_scratch *sc, struct su
             return l->job->rc;
         }
         job_reply(api, &f, reply);
-        location(reply, "jobs", sc->id);
+        api_location(reply, "jobs", sc->id);
         return 0;
     }
     CLEANUP(mem_freep) struct job **jobs = NULL;
@@ -207,7 +199,7 @@ static void made_reply(struct api *api, const struct submission *sub,
     }
     struct found f = {made->job[0], NULL};
     job_reply(api, &f, reply);
-    location(reply, "jobs", made->job[0]->id);
+    api_location(reply, "jobs", made->job[0]->id);
 }
 
 static int settle_prs(struct api *api, struct submission *sub, struct cail_err *err)

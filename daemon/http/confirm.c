@@ -1,6 +1,5 @@
 #include "http/confirm.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,7 +297,6 @@ API_SERVE(api_confirm)
 {
     struct api *api = app;
     struct comparison *c;
-    char text[48];
     json_t *body = NULL;
     (void)ret_wait_key;
     int rc = body_object(rq, NULL, 0, &body, err);
@@ -311,8 +309,7 @@ API_SERVE(api_confirm)
     comparison_summary(&w, c);
     api_json_end(reply);
     api_from_memory(api, reply);
-    snprintf(text, sizeof text, "/comparisons/%lld", (long long)c->id);
     reply->status = 201;
-    http_reply_header(reply, "Location", text);
+    api_location(reply, "comparisons", c->id);
     return 0;
 }
