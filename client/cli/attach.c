@@ -199,15 +199,10 @@ int attach(const struct cli *cli, const struct attach *what)
         return v.exit;
     if (rc != CAIL_OK)
         return cli_failed(cli);
-    if (what->quiet) {
-        struct cail_reply r = {.json = job, .text = json_dumps(job, JSON_COMPACT)};
-        cli_json((json_t *)(void *)r.text);
-        r.len = strlen(r.text);
-        cli_print_json(&r);
-        free(r.text);
-    } else {
+    if (what->quiet)
+        cli_print_doc(job, JSON_COMPACT);
+    else
         job_summary(job);
-    }
     int code = job_exit(job);
     json_decref(job);
     return code;

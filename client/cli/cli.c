@@ -179,6 +179,25 @@ void cli_print_json(const struct cail_reply *r)
         term_puts(STDOUT_FILENO, "\n");
 }
 
+void cli_print_doc(const json_t *doc, size_t flags)
+{
+    struct cail_reply r = {.text = json_dumps(doc, flags)};
+    if (r.text == NULL)
+        out_of_memory();
+    r.len = strlen(r.text);
+    cli_print_json(&r);
+    free(r.text);
+}
+
+void cli_put_line(struct cail_buf *b)
+{
+    char *text = cli_take(b), *clean = term_clean(text);
+    cli_put(clean, strlen(clean));
+    cli_put("\n", 1);
+    free(clean);
+    free(text);
+}
+
 /* --- targets --- */
 
 static bool read_target(const char *word, bool plain_is_group, struct target *ret)
@@ -322,4 +341,18 @@ bool js_null(const json_t *object, const char *key)
 {
     const json_t *v = json_object_get(object, key);
     return v == NULL || json_is_null(v);
+}
+
+char *js_pairs(const json_t *object)
+{
+    struct cail_buf b = CAIL_BUF_INIT;
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)(const void *)object, key, v) {
+        char *text =
+            json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
+        cail_buf_addf(&b, "%s%s=%s", b.len > 0 ? " " : "", key, text != NULL ? text : "");
+        free(text);
+    }
+    return cli_take(&b);
 }

@@ -58,6 +58,11 @@ void cli_put(const char *data, size_t len);
 /* The reply's own bytes by cli_put, as one line. */
 void cli_print_json(const struct cail_reply *r);
 
+/* A document of our own in the same way; flags: json_dumps'. */
+void cli_print_doc(const json_t *doc, size_t flags);
+/* b as one line, cleaned; leaves b empty. */
+void cli_put_line(struct cail_buf *b);
+
 /* "12", "#12", "job 12" -> a job; "g5", "group 5" -> a group. Words separated by commas too. */
 struct target {
     int64_t id;
@@ -83,5 +88,7 @@ const char *js_text(const json_t *object, const char *key); /* "" */
 int64_t js_int(const json_t *object, const char *key, int64_t dflt);
 double js_real(const json_t *object, const char *key, double dflt);
 bool js_null(const json_t *object, const char *key); /* absent or null */
+/* {"m": 4096, "dtype": "f16"} as "m=4096 dtype=f16"; the caller frees. */
+char *js_pairs(const json_t *object);
 
 #endif

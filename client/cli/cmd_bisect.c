@@ -64,15 +64,6 @@ static char *line_of(const json_t *doc)
     return clean;
 }
 
-static void out_line(struct cail_buf *b)
-{
-    char *text = cli_take(b), *clean = term_clean(text);
-    cli_put(clean, strlen(clean));
-    cli_put("\n", 1);
-    free(clean);
-    free(text);
-}
-
 static void print_suspects(const json_t *doc)
 {
     const json_t *list = json_object_get(doc, "suspects"), *one;
@@ -81,12 +72,12 @@ static void print_suspects(const json_t *doc)
         struct cail_buf b = CAIL_BUF_INIT;
         one = json_array_get(list, i);
         cail_buf_addf(&b, "  %.40s", json_string_value(one) != NULL ? json_string_value(one) : "");
-        out_line(&b);
+        cli_put_line(&b);
     }
     if (n > 20) {
         struct cail_buf b = CAIL_BUF_INIT;
         cail_buf_addf(&b, "  and %zu more", n - 20);
-        out_line(&b);
+        cli_put_line(&b);
     }
 }
 
@@ -97,14 +88,14 @@ static void print_culprit(const json_t *doc, const struct range *r)
     const char *sha = js_text(c, "sha");
     cail_buf_addf(&b, "first bad commit: %.64s", sha);
     add_effect(&b, c);
-    out_line(&b);
+    cli_put_line(&b);
     char *known = r != NULL && r->repo != NULL ? range_words(r, sha) : NULL;
     if (known != NULL)
         cail_buf_addf(&words, "  %s", known);
     else if (!js_null(c, "subject"))
         cail_buf_addf(&words, "  %s: %s", js_text(c, "author"), js_text(c, "subject"));
     if (words.len > 0)
-        out_line(&words);
+        cli_put_line(&words);
     free(known);
 }
 
@@ -116,12 +107,12 @@ static void print_end(const json_t *doc, const struct range *r)
         print_culprit(doc, r);
     if (!js_null(doc, "reason")) {
         cail_buf_addf(&b, "%s", js_text(doc, "reason"));
-        out_line(&b);
+        cli_put_line(&b);
     }
     if (!found && is_over(doc) && strcmp(js_text(doc, "state"), "finished") == 0) {
         cail_buf_addf(&b, "the first bad commit is one of %zu:",
                       json_array_size(json_object_get(doc, "suspects")));
-        out_line(&b);
+        cli_put_line(&b);
         print_suspects(doc);
     }
 }

@@ -238,11 +238,8 @@ int cmd_doctor(struct cli *cli)
     }
     if (cli->json) {
         json_t *root = cli_json(json_pack("{s:O}", "checks", d.checks));
-        struct cail_reply r = {.json = root, .text = json_dumps(root, JSON_COMPACT)};
-        cli_json((json_t *)(void *)r.text);
-        r.len = strlen(r.text);
-        cli_print_json(&r);
-        cail_reply_done(&r);
+        cli_print_doc(root, JSON_COMPACT);
+        json_decref(root);
     }
     json_decref(d.checks);
     return !reached ? EXIT_UNREACHABLE : d.failed ? EXIT_SOME_FAILED : 0;

@@ -49,22 +49,6 @@ static size_t numbers(const json_t *list, const char *member, double *ret, size_
     return n - from;
 }
 
-/* "m=4096 dtype=f16" */
-static char *params_text(const json_t *params)
-{
-    struct cail_buf b = CAIL_BUF_INIT;
-    const char *key;
-    json_t *v;
-    cail_buf_adds(&b, "");
-    json_object_foreach((json_t *)params, key, v) {
-        char *text = json_is_string(v) ? strdup(json_string_value(v))
-                                       : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-        cail_buf_addf(&b, "%s%s=%s", b.len > 0 ? " " : "", key, text != NULL ? text : "");
-        free(text);
-    }
-    return cli_take(&b);
-}
-
 /* The commit's first digits, or the job. */
 static void place(const json_t *end, struct cail_buf *out)
 {
@@ -116,7 +100,7 @@ static void print_head(const json_t *s)
 {
     struct cail_buf b = CAIL_BUF_INIT;
     double v[SPARK_MAX];
-    char *params = params_text(json_object_get(s, "params"));
+    char *params = js_pairs(json_object_get(s, "params"));
     const json_t *points = json_object_get(s, "points"), *machine = json_object_get(s, "machine");
     const char *host = js_text(machine, "host");
     cail_buf_addf(&b, "%s %s%s%s", js_text(s, "benchmark"), js_text(s, "metric"),
@@ -235,7 +219,7 @@ static int history_changes(struct cli *cli)
     const json_t *all = json_object_get(r.json, "changes");
     json_array_foreach(all, i, c) {
         struct cail_buf b = CAIL_BUF_INIT;
-        char *params = params_text(json_object_get(c, "params"));
+        char *params = js_pairs(json_object_get(c, "params"));
         cail_buf_addf(&b, "%s %s%s%s\n  ", js_text(c, "benchmark"), js_text(c, "metric"),
                       params[0] != '\0' ? "  " : "", params);
         change_words(c, &b);
@@ -286,7 +270,7 @@ static void add_benchmark(struct table *t, const json_t *e)
     double v[30];
     char number[FMT_MAX], age[FMT_MAX];
     struct cail_buf b = CAIL_BUF_INIT;
-    char *params = params_text(json_object_get(e, "params"));
+    char *params = js_pairs(json_object_get(e, "params"));
     cail_buf_adds(&b, "");
     spark(v, numbers(json_object_get(e, "spark"), NULL, v, 30), &b);
     char *bars = cli_take(&b);

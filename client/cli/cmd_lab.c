@@ -366,11 +366,7 @@ int cmd_version(struct cli *cli)
         return code;
     if (cli->json) {
         json_object_set_new(r.json, "client", json_string(CAIL_VERSION));
-        free(r.text);
-        r.text = json_dumps(r.json, JSON_COMPACT);
-        cli_json((json_t *)(void *)r.text);
-        r.len = strlen(r.text);
-        cli_print_json(&r);
+        cli_print_doc(r.json, JSON_COMPACT);
     } else {
         static const char *const parts[] = {"sqlite", "libmicrohttpd", "libuv"};
         char *version = clean_member(r.json, "version");

@@ -157,15 +157,9 @@ static int wait_group(const struct cli *cli, int64_t id, int64_t deadline_ms, in
 {
     struct cail_reply r;
     int code = group_wait(cli, id, deadline_ms, &r);
-    if (code != 0)
-        return code;
-    *ret_exit = group_succeeded(r.json) ? 0 : EXIT_SOME_FAILED;
-    if (cli->json)
-        cli_print_json(&r);
-    else
-        group_print(r.json, STDERR_FILENO, false);
-    cail_reply_done(&r);
-    return 0;
+    if (code == 0)
+        *ret_exit = group_end(cli, &r);
+    return code;
 }
 
 int cmd_wait(struct cli *cli)

@@ -38,15 +38,6 @@ static void add_series(struct table *t, const json_t *s)
     free(params);
 }
 
-static void put_line(struct cail_buf *b)
-{
-    char *text = cli_take(b), *clean = term_clean(text);
-    cli_put(clean, strlen(clean));
-    cli_put("\n", 1);
-    free(clean);
-    free(text);
-}
-
 static void print_machine(const json_t *m, int64_t *ret_wanted)
 {
     static const struct column columns[] = {
@@ -63,7 +54,7 @@ static void print_machine(const json_t *m, int64_t *ret_wanted)
         js_text(m, "fingerprint"), js_int(m, "comparisons", 0), js_int(m, "alarms", 0));
     if (!js_null(m, "false_alarm_rate"))
         cail_buf_addf(&b, " (%.1f %%)", js_real(m, "false_alarm_rate", 0) * 100);
-    put_line(&b);
+    cli_put_line(&b);
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(json_object_get(m, "series"), i, s) {
         int64_t wanted = js_int(s, "wanted", 0);

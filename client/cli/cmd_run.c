@@ -78,15 +78,7 @@ static int run_group(struct cli *cli, int64_t id, size_t n)
         cli_say("detached; group g%" PRId64 " goes on: cail wait g%" PRId64
                 ", cail cancel g%" PRId64,
                 id, id, id);
-    if (code != 0)
-        return code;
-    if (cli->json)
-        cli_print_json(&r);
-    else
-        group_print(r.json, STDERR_FILENO, false);
-    code = group_succeeded(r.json) ? 0 : EXIT_SOME_FAILED;
-    cail_reply_done(&r);
-    return code;
+    return code == 0 ? group_end(cli, &r) : code;
 }
 
 int cmd_run(struct cli *cli)

@@ -191,10 +191,7 @@ int topic_status(struct cli *cli)
         json_array_append_new(topics, look(cli, json_array_get(known, i)));
     if (cli->json) {
         json_t *root = cli_json(json_pack("{s:O}", "topics", topics));
-        char *text = json_dumps(root, JSON_COMPACT);
-        cli_put(text != NULL ? text : "", text != NULL ? strlen(text) : 0);
-        term_puts(STDOUT_FILENO, "\n");
-        free(text);
+        cli_print_doc(root, JSON_COMPACT);
         json_decref(root);
     } else if (json_array_size(topics) == 0) {
         cli_say("no topic yet: cail topic start llvm my-change");

@@ -105,15 +105,9 @@ static char *flags_of(const json_t *row)
 static char *name_of(const json_t *row)
 {
     struct cail_buf b = CAIL_BUF_INIT;
-    const char *key;
-    json_t *v;
-    cail_buf_adds(&b, js_text(row, "benchmark"));
-    json_object_foreach(json_object_get(row, "params"), key, v) {
-        char *text =
-            json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
-        cail_buf_addf(&b, " %s=%s", key, text != NULL ? text : "");
-        free(text);
-    }
+    char *params = js_pairs(json_object_get(row, "params"));
+    cail_buf_addf(&b, "%s%s%s", js_text(row, "benchmark"), params[0] != '\0' ? " " : "", params);
+    free(params);
     return cli_take(&b);
 }
 

@@ -44,11 +44,6 @@ int wait_get(const struct cli *cli, const char *kind, int64_t id, int64_t second
     }
 }
 
-bool group_succeeded(const json_t *group)
-{
-    return strcmp(js_text(group, "state"), "succeeded") == 0;
-}
-
 /* "3 queued, 2 running, 7 succeeded", nothing for what is zero. */
 static void add_counts(struct cail_buf *b, const json_t *group)
 {
@@ -104,22 +99,6 @@ int group_wait(const struct cli *cli, int64_t id, int64_t deadline_ms, struct ca
     return code;
 }
 
-/* {"params.x": 1, "env.CC": "gcc"} as "params.x=1 env.CC=gcc" */
-static char *coordinates(const json_t *job)
-{
-    struct cail_buf b = CAIL_BUF_INIT;
-    const char *key;
-    json_t *v;
-    json_object_foreach(json_object_get(job, "matrix"), key, v)
-    {
-        char *text =
-            json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
-        cail_buf_addf(&b, "%s%s=%s", b.len > 0 ? " " : "", key, text != NULL ? text : "");
-        free(text);
-    }
-    return cli_take(&b);
-}
-
 void group_print(const json_t *group, int fd, bool all_jobs)
 {
     static const struct column columns[] = {
@@ -146,7 +125,7 @@ void group_print(const json_t *group, int fd, bool all_jobs)
         const char *state = js_text(job, "state");
         if (!all_jobs && strcmp(state, "succeeded") == 0)
             continue;
-        char *at = coordinates(job);
+        char *at = js_pairs(json_object_get(job, "matrix")); /* "params.x=1 env.CC=gcc" */
         table_addf(&t, "%" PRId64, js_int(job, "id", 0));
         table_add(&t, state);
         table_colour(&t, fmt_state_colour(state));
@@ -157,4 +136,15 @@ void group_print(const json_t *group, int fd, bool all_jobs)
     bool any = t.n_cells > 0;
     table_print(&t, fd, fd == STDOUT_FILENO ? term_width() : 0, fd == STDOUT_FILENO && term.colour,
                 any);
+}
+
+int group_end(const struct cli *cli, struct cail_reply *r)
+{
+    int code = strcmp(js_text(r->json, "state"), "succeeded") == 0 ? 0 : EXIT_SOME_FAILED;
+    if (cli->json)
+        cli_print_json(r);
+    else
+        group_print(r->json, STDERR_FILENO, false);
+    cail_reply_done(r);
+    return code;
 }

@@ -62,7 +62,7 @@ void verbs_help(void)
 }
 
 /* The table itself, for the test of the manual and for whoever builds on it. */
-static void verbs_json(struct cli *cli)
+static void verbs_json(void)
 {
     json_t *list = cli_json(json_array());
     for (const struct verb *v = verbs; v->name != NULL; v++) {
@@ -81,18 +81,14 @@ static void verbs_json(struct cli *cli)
                                                        "summary", v->summary, "options", options)));
     }
     json_t *root = cli_json(json_pack("{s:o}", "verbs", list));
-    struct cail_reply r = {.json = root, .text = json_dumps(root, JSON_INDENT(2))};
-    cli_json((json_t *)(void *)r.text);
-    r.len = strlen(r.text);
-    cli_print_json(&r);
-    cail_reply_done(&r);
-    (void)cli;
+    cli_print_doc(root, JSON_INDENT(2));
+    json_decref(root);
 }
 
 int cmd_help(struct cli *cli)
 {
     if (cli->json) {
-        verbs_json(cli);
+        verbs_json();
         return 0;
     }
     if (cli->args.n_words == 0) {

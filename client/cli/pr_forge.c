@@ -192,10 +192,7 @@ int pr_refresh(struct cli *cli)
     }
     if (code == 0 && cli->json) {
         json_t *root = cli_json(json_pack("{s:O}", "prs", changed));
-        char *text = json_dumps(root, JSON_COMPACT);
-        cli_put(text != NULL ? text : "", text != NULL ? strlen(text) : 0);
-        term_puts(STDOUT_FILENO, "\n");
-        free(text);
+        cli_print_doc(root, JSON_COMPACT);
         json_decref(root);
     }
     json_decref(list);
