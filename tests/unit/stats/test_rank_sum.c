@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
+#include "ends.h"
 #include "near.h"
 #include "seeded.h"
 #include "stats/median.h"
 #include "stats/rank_sum.h"
-#include "stats/ranks.h"
 
 static struct rank_sum test_of(const double *x, size_t n, const double *y, size_t m)
 {
@@ -163,32 +163,30 @@ static void test_p_is_that_of_all_choices(void **state)
     }
 }
 
+struct asked {
+    const double *x, *y;
+    size_t n, m;
+    double alpha;
+};
+
+static bool accepts(void *arg, double theta)
+{
+    const struct asked *a = arg;
+    double moved[8];
+    for (size_t j = 0; j < a->m; j++)
+        moved[j] = a->y[j] - theta;
+    return !(p_by_choices(a->x, a->n, moved, a->m) <= a->alpha);
+}
+
 static void ends_by_definition(const double *x, size_t n, const double *y, size_t m, double alpha,
                                double *lo, double *hi)
 {
-    double at[64], moved[8];
-    size_t count = 0, kept = 0;
+    double at[64];
+    size_t count = 0;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < m; j++)
             at[count++] = y[j] - x[i];
-    stats_sort(at, count);
-    for (size_t i = 0; i < count; i++)
-        if (!kept || at[i] != at[kept - 1])
-            at[kept++] = at[i];
-    *lo = INFINITY;
-    *hi = -INFINITY;
-    for (size_t place = 0; place <= 2 * kept; place++) {
-        size_t k = place / 2;
-        double left = place % 2 || k ? at[place % 2 ? k : k - 1] : -INFINITY;
-        double right = k < kept ? at[k] : INFINITY;
-        double theta = isinf(left) ? right - 1 : isinf(right) ? left + 1 : (left + right) / 2;
-        for (size_t j = 0; j < m; j++)
-            moved[j] = y[j] - theta;
-        if (p_by_choices(x, n, moved, m) <= alpha)
-            continue;
-        *lo = fmin(*lo, left);
-        *hi = fmax(*hi, right);
-    }
+    ends_by_asking(at, count, accepts, &(struct asked){x, y, n, m, alpha}, lo, hi);
 }
 
 static void test_interval_is_what_the_test_does_not_reject(void **state)

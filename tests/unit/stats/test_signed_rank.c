@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "ends.h"
 #include "near.h"
 #include "seeded.h"
 #include "stats/ranks.h"
@@ -152,33 +153,29 @@ static void test_interval_is_an_order_statistic_of_the_averages(void **state)
     near(r.conf_achieved, 1, 0);
 }
 
-/* The outermost accepted places, by asking every point and every cell. */
+struct asked {
+    const double *d;
+    size_t n;
+    double alpha;
+};
+
+static bool accepts(void *arg, double theta)
+{
+    const struct asked *a = arg;
+    double moved[16];
+    for (size_t i = 0; i < a->n; i++)
+        moved[i] = a->d[i] - theta;
+    return !(p_by_signs(moved, a->n) <= a->alpha);
+}
+
 static void ends_by_definition(const double *d, size_t n, double alpha, double *lo, double *hi)
 {
-    double at[128], moved[16];
+    double at[128];
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
         for (size_t j = i; j < n; j++)
             at[m++] = (d[i] + d[j]) / 2;
-    stats_sort(at, m);
-    size_t kept = 0;
-    for (size_t i = 0; i < m; i++)
-        if (!kept || at[i] != at[kept - 1])
-            at[kept++] = at[i];
-    *lo = INFINITY;
-    *hi = -INFINITY;
-    for (size_t place = 0; place <= 2 * kept; place++) {
-        size_t k = place / 2;
-        double left = place % 2 || k ? at[place % 2 ? k : k - 1] : -INFINITY;
-        double right = k < kept ? at[k] : INFINITY;
-        double theta = isinf(left) ? right - 1 : isinf(right) ? left + 1 : (left + right) / 2;
-        for (size_t i = 0; i < n; i++)
-            moved[i] = d[i] - theta;
-        if (p_by_signs(moved, n) <= alpha)
-            continue;
-        *lo = fmin(*lo, left);
-        *hi = fmax(*hi, right);
-    }
+    ends_by_asking(at, m, accepts, &(struct asked){d, n, alpha}, lo, hi);
 }
 
 static void test_confidence_is_what_the_nearest_rejected_shifts_leave(void **state)
