@@ -131,7 +131,8 @@ def kill_a_supervisor(lab, rng):
     if not running:
         return
     job = lab.job(rng.choice(running)["id"])
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError, IndexError):
+    # StopIteration: the file is made empty, its claim comes next.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, IndexError, StopIteration):
         run = lab.attempt_dir(job["id"], "%05d" % job["attempts"][-1]["number"]) / "run"
         pid = next(int(w[4:]) for w in run.read_bytes().split() if w.startswith(b"pid="))
         if alive(pid) and b"cail-run" in open(f"/proc/{pid}/cmdline", "rb").read():
