@@ -115,15 +115,29 @@ static int by_place(const void *a, const void *b)
            (x->point.newest->result_id < y->point.newest->result_id);
 }
 
-/* By what is known of all of them. */
+/* Where most commits have a place on the line of first parents, what has none is not of this line:
+ * pull requests, working trees, runs without a commit. True when there is such a line. */
+static bool keep_the_line(struct view *v)
+{
+    size_t placed = 0, n = 0;
+    for (size_t i = 0; i < v->n; i++)
+        placed += v->point[i].newest->commit.position >= 0;
+    if (2 * placed <= v->n)
+        return false;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->point[i].newest->commit.position >= 0)
+            v->point[n++] = v->point[i];
+    v->beside = v->n - n;
+    v->n = n;
+    return true;
+}
+
 static void put_in_order(struct view *v)
 {
-    bool position = true, committed = true;
-    for (size_t i = 0; i < v->n; i++) {
-        position &= v->point[i].newest->commit.position >= 0;
+    bool position = keep_the_line(v), committed = v->n > 0;
+    for (size_t i = 0; i < v->n; i++)
         committed &= v->point[i].newest->commit.committed_at_us > 0;
-    }
-    v->order = position && v->n ? "position" : committed && v->n ? "committed_at" : "at";
+    v->order = position ? "position" : committed ? "committed_at" : "at";
     struct placed *placed = mem_array(v->n + 1, sizeof *placed);
     for (size_t i = 0; i < v->n; i++)
         placed[i] =
@@ -451,6 +465,7 @@ int view_members(struct jw *w, const struct view *v, struct store_reader *sample
 {
     const struct stats_history *h = &v->history;
     jw_kstr(w, "ordered_by", v->order);
+    jw_kint(w, "beside", (int64_t)v->beside);
     jw_kreal(w, "smallest_change", v->min_magnitude);
     jw_kreal(w, "aa_floor", v->aa_floor);
     int rc = points_member(w, v, samples, err);

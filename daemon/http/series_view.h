@@ -31,6 +31,7 @@ struct view {
     struct point_rows rows;
     struct view_point *point;
     size_t n;
+    size_t beside;     /* points that are not of the line, and left out */
     const char *order; /* "position", "committed_at" or "at": what orders the points */
     size_t *of_value;  /* points that have a value, as history counts them */
     size_t n_values;

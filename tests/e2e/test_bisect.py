@@ -214,6 +214,13 @@ def test_a_range_is_a_trend_of_places_authors_and_subjects(toy_line):
     places = [p["position"] for p in series["points"]]
     assert places == sorted(places) and places[0] == 3
     assert series["points"][0]["author"] == "T" and series["points"][0]["subject"] == "commit 3"
+    git(source.work, "checkout", "-q", "-b", "side", shas[4])
+    side = source.commit("a.txt", "77\n")
+    source.push("side")
+    assert cail.run("run", "bench", "-p", f"ref={side}", cwd=tree).returncode == 0
+    after = points_of(d)
+    assert after["beside"] == 1 and series["beside"] == 0, "what is not of the line changes none of it"
+    assert after["ordered_by"] == "position" and after["points"] == series["points"]
     assert series["points"][0]["committed_at"] == "2026-01-02T03:04:05.000Z"
     for args, say in ((["--range", "x"], "FROM..TO"), (["--steps", "3"], "belongs to a --range"),
                       (["--range", f"{shas[3]}..{shas[0]}"], "does not come before"),

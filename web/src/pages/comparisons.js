@@ -47,7 +47,7 @@ function Row({ row: r, far, open }) {
   return html`<tr data-row=${id} class=${open ? "open" : ""}><td class="wrap"><button type="button" class="more-of" aria-expanded=${open} onClick=${() => setQuery({ row: open ? "" : raw(id) })}>${open ? "▾" : "▸"} ${r.benchmark}</button> <span class="quiet">${fmt.params(r.params)}</span></td>
     <td>${r.metric}</td><td class="n">${fmt.num(r.base.median)}</td><td class="n">${fmt.num(r.head.median)}</td><td class="unit">${r.unit}</td><td class=${`n ${tone(r.verdict)}`}>${r.effect > 0 ? fmt.pct((r.effect - 1) * 100) : "–"}</td>
     <td><${Interval} row=${r} far=${far} /></td><td class="n quiet">${r.p_holm === null || r.p_holm === undefined ? "–" : r.p_holm < 0.0001 ? "<0.0001" : r.p_holm.toFixed(4)}</td><td class="n quiet">${r.n}</td>
-    <td><${State} of=${r.verdict} />${r.flags?.map((f) => html` <${Flag} key=${f}>${f.replaceAll("_", " ")}<//>`)}</td></tr>
+    <td><${State} of=${r.verdict} />${r.flags?.map((f) => html` <${Flag} key=${f} tone=${f === "confirmed" ? "plain" : "warn"}>${f.replaceAll("_", " ")}<//>`)}</td></tr>
     ${open && html`<tr class="inner"><td colSpan="10"><${Pairs} row=${r} /><p class="quiet">${inWords(r)}; a change under ${fmt.num((r.min_effect ?? 0) * 100)} % does not matter${r.floor !== null && r.floor !== undefined ? `, noise of this machine ${fmt.num(r.floor * 100)} %` : ", the noise of this machine is not known"}${r.rounds_needed ? `; ${r.rounds_needed} rounds would settle it` : ""}.</p></td></tr>`}`;
 }
 
