@@ -49,9 +49,7 @@ build_root_open() {
     local root=${CAIL_BUILD_ROOT:?} why entry
     [[ $root == /* ]] || refuse "the build root '$root' is not an absolute path"
     mkdir -p -- "$root"
-    if why=$(marker_why_not "$root"); then
-        [[ ! -e $root/$MARKER_NAME && ! -L $root/$MARKER_NAME ]] ||
-            refuse "the build root $root cannot be used: $why"
+    if [[ ! -e $root/$MARKER_NAME && ! -L $root/$MARKER_NAME ]]; then
         [[ -O $root ]] || refuse "the build root $root belongs to another user"
         while IFS= read -r -d '' entry; do
             marker_own_name "${entry##*/}" ||
@@ -60,6 +58,7 @@ build_root_open() {
         done < <(find "$root" -mindepth 1 -maxdepth 1 -print0)
         marker_write "$root"
     fi
+    ! why=$(marker_why_not "$root") || refuse "the build root $root cannot be used: $why"
     exec {BUILD_ROOT_FD}<"$root/$MARKER_NAME"
     flock -s -n "$BUILD_ROOT_FD" || refuse "the build root $root is being removed by clean-all"
     # It may have been removed between the check and the lock.

@@ -333,6 +333,20 @@ def test_build_root_with_our_own_folders_is_marked(job):
     assert (job.root / ".cail-build-root").is_file()
 
 
+def test_two_jobs_that_begin_at_once_share_a_new_build_root(job):
+    code, log = job.step("""
+        eval "$(declare -f marker_why_not | sed '1s/marker_why_not/looks/')"
+        marker_why_not() { # the other job marks it right after this one has looked
+            local code=0
+            looks "$1" || code=$?
+            [[ -e $1/.cail-build-root ]] || marker_write "$1"
+            return "$code"
+        }
+        build_root_open
+        """)
+    assert code == 0, log
+
+
 def test_build_root_with_anothers_files_is_refused(job):
     job.root.mkdir()
     (job.root / "thesis.tex").write_text("x")
