@@ -11,13 +11,14 @@
 #include "table.h"
 #include "term.h"
 
-#define NUMBER_MAX 48
-#define ROWS_FEW   12 /* so many that gate are shown whatever they say */
-#define SHORT_SHA  12
-#define DIGITS     5
-#define RED        "31"
-#define GREEN      "32"
-#define YELLOW     "33"
+#define NUMBER_MAX   48
+#define ROWS_FEW     12 /* so many that gate are shown whatever they say */
+#define SHORT_SHA    12
+#define ROUNDS_TIMED 6 /* under it no time can be told from its noise */
+#define DIGITS       5
+#define RED          "31"
+#define GREEN        "32"
+#define YELLOW       "33"
 
 /* --- words --- */
 
@@ -246,6 +247,9 @@ static void print_head(const json_t *doc)
         term_printf("%s", verdict);
     if (strcmp(js_text(doc, "kind"), "unpaired") == 0)
         term_printf("; unpaired: drift is not controlled\n");
+    else if (js_int(doc, "rounds", 0) < ROUNDS_TIMED)
+        term_printf("; %" PRId64 " round%s: checks are compared\n", js_int(doc, "rounds", 0),
+                    js_int(doc, "rounds", 0) == 1 ? "" : "s");
     else if (js_int(doc, "looks", 1) > 1)
         term_printf("; %" PRId64 " rounds, alpha %g shared by %" PRId64 " looks\n", rounds_of(doc),
                     js_real(doc, "alpha", 0), js_int(doc, "looks", 1));
@@ -346,13 +350,16 @@ static void print_checks(const json_t *doc)
         table_add(&t, name);
         table_add(&t, js_null(check, "base") ? "not there" : js_text(check, "base"));
         table_add(&t, js_null(check, "head") ? "not there" : js_text(check, "head"));
-        table_add(&t, verdict);
+        table_addf(&t, "%s%s", verdict,
+                   json_is_true(json_object_get(check, "once")) ? ", seen once" : "");
         table_colour(&t, colour_of(js_text(check, "verdict")));
         free(name);
         free(verdict);
     }
-    term_printf("\n%zu checks differ or fail, %" PRId64 " end alike\n", json_array_size(checks),
-                same);
+    size_t n = json_array_size(checks);
+    term_printf("\n%zu %s, %" PRId64 " end%s alike\n", n,
+                n == 1 ? "check differs or fails" : "checks differ or fail", same,
+                same == 1 ? "s" : "");
     bool any = t.n_cells > 0;
     table_print(&t, STDOUT_FILENO, term_width(), term.colour, any);
 }

@@ -11,7 +11,7 @@ const struct opt opts_compare[] = {
      COMPLETE_NONE},
     {"job", 'j', "ID", "compare two ended jobs by what they measured (unpaired)", COMPLETE_JOB},
     {"aa", 0, NULL, "the base against itself: how much identical code differs here", COMPLETE_NONE},
-    {"rounds", 0, "N", "pairs of processes (default 10, at least 6)", COMPLETE_NONE},
+    {"rounds", 0, "N", "pairs of processes (default 10, at least 6; of checks 1)", COMPLETE_NONE},
     {"looks", 0, "N", "add rounds while it is inconclusive, judged so many times (default 1)",
      COMPLETE_NONE},
     {"add-rounds", 0, "N", "the same as --looks", COMPLETE_NONE},

@@ -114,6 +114,12 @@ struct idem {
     UT_hash_handle hh;
 };
 
+/* What the recipe says to comparisons of it. */
+struct trial_words {
+    char *compare; /* what gates, what is shown as a diff: JSON object text, owned; NULL = nothing */
+    bool tests;    /* "elapsed" is a test's, whose status counts */
+};
+
 struct collected;
 /* A live comparison. Its measuring job runs one process after the other under one lease: between
  * two of them the lease is here. */
@@ -132,7 +138,7 @@ struct trial {
     size_t n;
     int32_t lease; /* of the process that runs or ran last; counts from 0, -1 = none yet */
     struct trial_prepared side[SIDE_COUNT];
-    char *compare; /* the recipe's word on what gates, JSON object text; NULL = none */
+    struct trial_words words;
     bool judging;
     bool holds; /* the lease, while no process runs */
     struct sched_lease held;
@@ -147,7 +153,7 @@ struct cards;
 
 struct engine {
     uv_loop_t *loop;
-    unsigned keep_ticks; /* minutes of retention */
+    unsigned keep_ticks;         /* minutes of retention */
     struct engine_config config; /* strings owned */
     struct engine_listener listener;
     struct store *store;
@@ -160,8 +166,8 @@ struct engine {
     struct job *jobs;
     struct group *groups;
     struct queue *queues;
-    struct run *runs; /* by attempt_id */
-    size_t n_owing;   /* of them, with owes_row */
+    struct run *runs;  /* by attempt_id */
+    size_t n_owing;    /* of them, with owes_row */
     int32_t next_port; /* ports.c: where it looks first, so that one is not used again at once */
     struct idem *idems;
     size_t n_idems;
@@ -270,7 +276,7 @@ void trials_resume(struct engine *e);
 void trials_drop_all(struct engine *e);
 /* Its plan as kept: rounds, goal, seed, prepared sides, the recipe's word on what gates. */
 bool trial_plan_read(const char *text, struct trial_plan *plan, struct trial_goal *goal,
-                     struct trial_prepared side[SIDE_COUNT], char **ret_compare);
+                     struct trial_prepared side[SIDE_COUNT], struct trial_words *words);
 void trial_prepared_done(struct trial_prepared *p);
 void trial_let_go(struct engine *e, struct trial *t); /* of the lease that is held */
 
@@ -289,6 +295,8 @@ void trial_judge_now(struct engine *e, int64_t id); /* EFFECT_JUDGE */
 void trial_replan(struct trial *t);
 
 /* trial_case.c */
+/* How many of a process's results are tested at once: they gate and have noise. */
+int32_t trial_tested(const struct trial *t, const struct result *result, size_t n);
 bool comparison_view_wants_look(const struct comparison_view *v);
 bool comparison_view_wants_confirm(const struct comparison_view *v);
 void trial_diffs_find(struct comparison_view *v); /* trial_diffs.c; on the worker pool */

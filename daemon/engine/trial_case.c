@@ -30,11 +30,14 @@ static bool gates(const struct comparison_view *v, const char *benchmark, const 
     return !v->rq.n_metrics && by_itself;
 }
 
-/* A test: what counts is its status. Benchmarks have no tests; there "elapsed" is a time. */
-static bool is_check(const struct comparison_view *v, const char *metric)
+/* Of what has a direction: what was asked for. Few rounds cannot tell a figure from its noise, and
+ * a count of tests is told by the tests themselves. */
+static bool may_gate(const struct comparison_view *v, const struct result *r)
 {
-    const struct job *j = v->has_measure ? v->measure.job : v->has[0] ? v->prepared[0].job : NULL;
-    return j && j->kind != KIND_BENCHMARK && strcmp(metric, "elapsed") == 0;
+    bool paired = v->rq.kind != COMPARISON_UNPAIRED;
+    return r->better != BETTER_NEUTRAL &&
+           (r->kind == METRIC_EXACT || !paired || trial_plan_times(&v->plan)) &&
+           !(v->has_tests && strcmp(r->unit, "tests") == 0);
 }
 
 /* Parameters in which the sides differ by request name no series: copies=40 is to be compared with
@@ -89,6 +92,7 @@ static int32_t series_of(struct comparison_view *v, const struct result *r, bool
     HASH_ADD_KEYPTR(hh, v->entries, s->key, strlen(s->key), s);
     if ((v->n_series & (v->n_series - 1)) == 0)
         v->series = mem_grow(v->series, v->n_series ? 2 * v->n_series : 1, sizeof *v->series);
+    bool test = v->has_tests && strcmp(r->metric, "elapsed") == 0;
     v->series[v->n_series++] = (struct trial_series){
         .benchmark = r->benchmark,
         .params = params,
@@ -96,8 +100,9 @@ static int32_t series_of(struct comparison_view *v, const struct result *r, bool
         .unit = r->unit,
         .better = r->better,
         .kind = r->kind,
-        .is_check = is_check(v, r->metric),
-        .gates = r->better != BETTER_NEUTRAL && gates(v, r->benchmark, r->metric, by_itself),
+        .is_check = test,
+        .gates = test ? !v->asked || gates(v, r->benchmark, r->metric, true)
+                      : may_gate(v, r) && gates(v, r->benchmark, r->metric, by_itself),
         .min_effect = v->rq.min_effect[r->kind],
         .floor = NAN,
     };
@@ -354,15 +359,18 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
         return rc;
     const struct comparison *c = v->rec.comparison;
     size_t max = told && c->judged ? 0 : RESULTS_MAX;
-    CLEANUP(mem_freep) char *compare = NULL;
+    struct trial_words words = {0};
     rc = comparison_request_read(c->spec, strlen(c->spec), &v->rq, err);
-    if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side, &compare))
+    if (!rc && !trial_plan_read(c->plan, &v->plan, &v->goal, v->side, &words))
         rc = err_set(err, E_STORE_UNREADABLE, "the plan of comparison %lld cannot be read",
                      (long long)id);
     if (!rc) {
-        take_recipe_words(&v->rq, compare);
+        v->asked = v->rq.n_metrics > 0;
+        v->has_tests = words.tests;
+        take_recipe_words(&v->rq, words.compare);
         find_own_params(v);
     }
+    free(words.compare);
     if (!rc)
         rc = read_record(r, c->measure_job, max, &v->measure, &v->has_measure, err);
     if (!rc)
@@ -370,6 +378,26 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
     if (!rc)
         rc = read_record(r, c->head_job, max, &v->prepared[1], &v->has[1], err);
     return rc;
+}
+
+int32_t trial_tested(const struct trial *t, const struct result *result, size_t n)
+{
+    struct comparison_view v = {.plan = t->plan, .has_tests = t->words.tests};
+    struct cail_err err;
+    int32_t tested = 0;
+    if (comparison_request_read(t->c->spec, strlen(t->c->spec), &v.rq, &err))
+        return 0;
+    take_recipe_words(&v.rq, t->words.compare);
+    for (size_t i = 0; i < n; i++) {
+        const struct result *r = &result[i];
+        bool test = v.has_tests && strcmp(r->metric, "elapsed") == 0;
+        tested += !test && r->kind != METRIC_EXACT && may_gate(&v, r) &&
+                  gates(&v, r->benchmark, r->metric, true);
+    }
+    if (!v.rq.recipe && !n)
+        tested = 1; /* a command's own time */
+    comparison_request_done(&v.rq);
+    return tested;
 }
 
 static void take_measurements(struct comparison_view *v)
@@ -447,6 +475,8 @@ static void see_failure(struct comparison_view *v)
 /* The case of it, from the rows. */
 static int see_case(struct comparison_view *v, struct store_reader *r, struct cail_err *err)
 {
+    if (v->rq.kind == COMPARISON_UNPAIRED && v->has[SIDE_BASE])
+        v->has_tests = v->prepared[SIDE_BASE].job->kind != KIND_BENCHMARK;
     if (v->rq.kind == COMPARISON_UNPAIRED) {
         observe_stored(v);
     } else {

@@ -190,7 +190,7 @@ void comparison_view_put_aa(const struct comparison_view *v, struct store_batch 
 {
     const struct comparison *c = v->rec.comparison;
     CLEANUP(mem_freep) char *machine = trial_machine_of(trial_last_attempt(v));
-    if (c->kind != COMPARISON_AA || !machine)
+    if (c->kind != COMPARISON_AA || !machine || !trial_plan_times(&v->plan))
         return;
     store_put_fingerprint(b, history_fingerprint_id(machine), machine, clock_wall_us());
     for (size_t i = 0; i < v->j.n_rows; i++) {
@@ -283,7 +283,7 @@ void comparison_summary(struct jw *w, const struct comparison *c)
     struct trial_plan plan = {0};
     struct trial_goal goal;
     struct trial_prepared side[SIDE_COUNT] = {0};
-    CLEANUP(mem_freep) char *compare = NULL;
+    struct trial_words words = {0};
     struct cail_err err;
     if (live) {
         whole_summary(w, c, &live->rq, &live->plan, live->side);
@@ -291,9 +291,10 @@ void comparison_summary(struct jw *w, const struct comparison *c)
     }
     if (comparison_request_read(c->spec, strlen(c->spec), &rq, &err))
         return;
-    trial_plan_read(c->plan, &plan, &goal, side, &compare); /* unreadable: nothing of it is said */
+    trial_plan_read(c->plan, &plan, &goal, side, &words); /* unreadable: nothing of it is said */
     whole_summary(w, c, &rq, &plan, side);
     comparison_request_done(&rq);
+    free(words.compare);
     for (int i = 0; i < SIDE_COUNT; i++)
         trial_prepared_done(&side[i]);
 }

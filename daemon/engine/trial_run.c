@@ -122,10 +122,9 @@ static enum measurement_state state_of(const struct trial *t, const struct run *
 static void say_power(struct trial *t, const struct collected *c)
 {
     char text[240];
-    int32_t n = 0, wanted;
-    for (size_t i = 0; c && i < c->n_results; i++)
-        n += c->result[i].better != BETTER_NEUTRAL && c->result[i].kind != METRIC_EXACT;
-    if (trial_underpowered(&t->plan, n ? n : 1, NAN, log1p(.03), &wanted, text, sizeof text))
+    int32_t wanted;
+    int32_t n = trial_tested(t, c ? c->result : NULL, c ? c->n_results : 0);
+    if (n && trial_underpowered(&t->plan, n, NAN, log1p(.03), &wanted, text, sizeof text))
         model_set(&t->c->reason, text);
 }
 

@@ -29,6 +29,8 @@ struct comparison_view {
     struct job_record measure,
         prepared[SIDE_COUNT]; /* prepared: of unpaired ones the stored runs */
     bool has_measure, has[SIDE_COUNT];
+    bool has_tests; /* "elapsed" is a test's, whose status counts */
+    bool asked;     /* the request names what decides: other tests are none of its business */
     struct trial_series *series;
     struct trial_obs *obs;
     size_t n_series, n_obs;

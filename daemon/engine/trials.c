@@ -14,6 +14,7 @@
 #include "base/jw.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "parse/parse.h"
 #include "trial/judge.h"
 #include "wire/job_spec.h"
 #include "wire/json.h"
@@ -31,9 +32,10 @@ static char *plan_text(const struct trial *t)
     jw_kbool(&w, "confirm", t->plan.confirm);
     jw_kint(&w, "seed", (int64_t)t->plan.seed);
     jw_kreal(&w, "alpha", t->plan.alpha);
-    if (t->compare) {
+    jw_kbool(&w, "tests", t->words.tests);
+    if (t->words.compare) {
         jw_key(&w, "compare");
-        jw_raw(&w, t->compare, strlen(t->compare));
+        jw_raw(&w, t->words.compare, strlen(t->words.compare));
     }
     jw_key(&w, "goal");
     jw_open(&w, '{');
@@ -71,13 +73,14 @@ static char *text_at(const json_t *v, const char *key)
 }
 
 bool trial_plan_read(const char *text, struct trial_plan *plan, struct trial_goal *goal,
-                     struct trial_prepared side[SIDE_COUNT], char **ret_compare)
+                     struct trial_prepared side[SIDE_COUNT], struct trial_words *words)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
     if (json_read(text, strlen(text), &v, NULL))
         return false;
     const json_t *g = json_object_get(v, "goal");
-    *ret_compare = json_text(json_object_get(v, "compare"));
+    *words = (struct trial_words){json_text(json_object_get(v, "compare")),
+                                  json_is_true(json_object_get(v, "tests"))};
     *plan = (struct trial_plan){
         .rounds = int_at(v, "rounds"),
         .looks = int_at(v, "looks"),
@@ -126,7 +129,7 @@ static void trial_free(struct trial *t)
     for (int i = 0; i < SIDE_COUNT; i++)
         trial_prepared_done(&t->side[i]);
     drop_held(t);
-    free(t->compare);
+    free(t->words.compare);
     free(t->taken);
     free(t);
 }
@@ -205,6 +208,16 @@ void trial_touched(struct engine *e, struct trial *t)
 
 /* --- made --- */
 
+/* Its "elapsed" is a test's, whose status counts. In a benchmark it is a time, unless the results
+ * come in a format of tests. */
+static bool finds_tests(const struct recipe *r)
+{
+    bool found = r->kind != KIND_BENCHMARK;
+    for (size_t i = 0; i < r->n_results; i++)
+        found |= r->result[i].parser && parse_has_tests(r->result[i].parser);
+    return found;
+}
+
 /* The recipe's own word on both sides' parameters; *ret_steps = steps before the measuring one. */
 static int resolve_sides(struct engine *e, struct trial *t, size_t *ret_steps, bool *ret_uses,
                          struct cail_err *err)
@@ -237,7 +250,8 @@ static int resolve_sides(struct engine *e, struct trial *t, size_t *ret_steps, b
             *ret_uses |= recipe_use_counts(&r->use[k], t->side[i].params);
     }
     *ret_steps = r->n_steps - 1;
-    t->compare = mem_strdup(r->compare);
+    t->words.compare = mem_strdup(r->compare);
+    t->words.tests = finds_tests(r);
     return 0;
 }
 
@@ -254,11 +268,16 @@ static bool alike(const struct trial *t)
            same(b->worktree, h->worktree) && same(b->bin_dir, h->bin_dir);
 }
 
-static int make_plan(struct trial *t, struct cail_err *err)
+/* Tests pass or fail: a recipe of checks is run once on each side, not ten times. */
+static int make_plan(const struct engine *e, struct trial *t, struct cail_err *err)
 {
     const struct comparison_request *rq = &t->rq;
+    const struct recipe *r = rq->recipe ? catalogue_find(e->catalogue, rq->recipe) : NULL;
+    bool checks = r && r->kind == KIND_CHECK;
     t->plan = (struct trial_plan){
-        .rounds = rq->rounds ? rq->rounds : TRIAL_ROUNDS_DEFAULT,
+        .rounds = rq->rounds ? rq->rounds
+                  : checks   ? TRIAL_ROUNDS_CHECK
+                             : TRIAL_ROUNDS_DEFAULT,
         .looks = rq->looks ? rq->looks : 1,
         .confirm = rq->confirm,
         .alpha = rq->alpha,
@@ -270,7 +289,7 @@ static int make_plan(struct trial *t, struct cail_err *err)
         rnd_bytes(&t->plan.seed, sizeof t->plan.seed);
     t->plan.seed &= INT64_MAX; /* JSON's integers are signed here */
     t->goal = (struct trial_goal){.batch = TRIAL_BATCH_MAIN, .rounds = t->plan.rounds};
-    return trial_plan_check(&t->plan, err);
+    return trial_plan_check(&t->plan, checks ? TRIAL_ROUNDS_CHECK : TRIAL_ROUNDS_MIN, err);
 }
 
 /* The place of one of its jobs says nothing to who asked. */
@@ -358,7 +377,7 @@ static int begin(struct engine *e, struct trial *t, uid_t uid, struct cail_err *
     size_t steps = 0;
     bool uses = false;
     const struct comparison_request *rq = &t->rq;
-    int rc = make_plan(t, err);
+    int rc = make_plan(e, t, err);
     if (!rc && rq->recipe)
         rc = resolve_sides(e, t, &steps, &uses, err);
     if (rc)
@@ -417,7 +436,7 @@ void trial_loaded(struct engine *e, struct comparison *c, const struct measureme
     struct cail_err err;
     struct trial *t = enter(e, c);
     if (comparison_request_read(c->spec, strlen(c->spec), &t->rq, &err) ||
-        !trial_plan_read(c->plan, &t->plan, &t->goal, t->side, &t->compare)) {
+        !trial_plan_read(c->plan, &t->plan, &t->goal, t->side, &t->words)) {
         log_error("comparison %lld cannot be read back: %s", (long long)c->id, err.text);
         leave(e, c);
         return;

@@ -38,6 +38,7 @@ extern const struct parser parsers[];
 extern const size_t n_parsers;
 const struct parser *parse_find(const char *name);            /* NULL = no such */
 const struct parser *parse_detect(const char *p, size_t len); /* NULL = none knows it */
+bool parse_has_tests(const char *name); /* its rows "elapsed" are tests, which pass or fail */
 
 /* Lines a job writes to its log: "::cail metric name=... value=... unit=... better=..." (optional
  * benchmark= kind= param.X=; values may be "quoted"; the same name again adds a sample). Feed the

@@ -50,6 +50,15 @@ const struct parser *parse_find(const char *name)
     return NULL;
 }
 
+bool parse_has_tests(const char *name)
+{
+    static const char *const with[] = {"lit", "libtest", "go-bench", "hlo-runner", "junit"};
+    for (size_t i = 0; i < ARRAY_LEN(with); i++)
+        if (strcmp(with[i], name) == 0)
+            return true;
+    return false;
+}
+
 const struct parser *parse_detect(const char *p, size_t len)
 {
     size_t head = len < PARSE_HEAD ? len : PARSE_HEAD;

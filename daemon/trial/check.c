@@ -33,15 +33,13 @@ static bool made(const struct outcome *o)
     return o->passed > 0 || o->failed > 0;
 }
 
-bool trial_check_judge(const struct trial_case *c, const struct trial_grid *g, int32_t series,
-                       struct trial_check *ret, bool *ret_once)
+bool trial_check_judge(const struct trial_grid *g, int32_t series, struct trial_check *ret)
 {
     struct outcome of[SIDE_COUNT];
     const struct outcome *b = &of[SIDE_BASE], *h = &of[SIDE_HEAD];
 
     collect(of, g, series);
     *ret = (struct trial_check){.series = series, .base = b->last, .head = h->last};
-    *ret_once = false;
     if (mixed(b) || mixed(h)) {
         ret->verdict = CHECK_FLAKY;
     } else if (!made(h)) {
@@ -52,7 +50,7 @@ bool trial_check_judge(const struct trial_case *c, const struct trial_grid *g, i
     } else if (h->failed > 0) {
         /* that the base lacks it is no excuse: it fails with the change */
         ret->verdict = CHECK_NEW_FAILURE;
-        *ret_once = h->failed == 1 && !c->unpaired;
+        ret->once = h->failed == 1;
     } else if (b->failed > 0) {
         ret->verdict = CHECK_FIXED;
     } else {

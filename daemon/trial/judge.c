@@ -147,18 +147,17 @@ static void confirm_all(const struct trial_case *c, const struct trial_grid *g,
 static bool judge_checks(const struct trial_case *c, const struct trial_grid *g,
                          struct trial_judgement *j)
 {
-    bool once, any_once = false;
+    bool once = false;
 
     for (size_t s = 0; s < c->n_series; s++) {
-        if (!c->series[s].is_check)
+        if (!c->series[s].is_check || !c->series[s].gates)
             continue;
-        if (trial_check_judge(c, g, (int32_t)s, &j->check[j->n_checks], &once))
-            j->n_checks++;
+        if (trial_check_judge(g, (int32_t)s, &j->check[j->n_checks]))
+            once |= j->check[j->n_checks++].once;
         else
             j->checks_same++;
-        any_once |= once;
     }
-    return any_once;
+    return once;
 }
 
 /* Distance from "equal", whichever way; rows without an effect last. */

@@ -25,7 +25,8 @@ struct trial_series {
     enum better better;
     enum metric_kind kind;
     bool is_check;     /* status is the outcome; values do not count */
-    bool gates;        /* in the Holm family and in the overall verdict (neutral never is) */
+    bool gates;        /* in the Holm family and in the overall verdict (neutral never is); a check
+                          that does not is left out */
     double min_effect; /* asked, as a fraction (.01); NaN = by kind: time, rate .01, count .001,
                           exact 0 */
     double floor;      /* A/A: 95th percentile of |effect| as a fraction; NaN = unknown */
@@ -91,12 +92,13 @@ struct trial_check {
     int32_t series;
     enum check_verdict verdict;
     enum result_status base, head; /* as last seen; RESULT_STATUS_COUNT = absent */
+    bool once;                     /* a new failure that was seen in one process alone */
 };
 
 struct trial_judgement {
     struct trial_row *row; /* worst first: by verdict, then by effect */
     size_t n_rows;
-    struct trial_check *check; /* all but what passed on both sides */
+    struct trial_check *check; /* all but what passed, or was skipped, on both sides */
     size_t n_checks;
     int32_t checks_same;                    /* how many that were */
     double geomean, geomean_lo, geomean_hi; /* of the ratios of what both sides have; NaN = none;

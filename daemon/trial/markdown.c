@@ -130,8 +130,24 @@ static void put_looks(struct str *out, const struct trial_report *r)
     str_addf(out, " (look %d of %d that were planned)", look, p->looks);
 }
 
+/* Of tests alone. */
+static void put_untimed(struct str *out, const struct trial_report *r)
+{
+    str_addf(out,
+             "%d round%s of one fresh process a side under one lease: checks are compared by how "
+             "they end, exact figures as they are; what varies from run to run is only shown.",
+             r->c->rounds, r->c->rounds == 1 ? "" : "s");
+    if (r->c->confirmed_asked)
+        str_adds(out, " What looked like a new failure was run once more on both sides.");
+    str_adds(out, "\n\n");
+}
+
 void trial_md_method(struct str *out, const struct trial_report *r)
 {
+    if (!r->c->unpaired && r->plan != NULL && !trial_plan_times(r->plan)) {
+        put_untimed(out, r);
+        return;
+    }
     if (r->c->unpaired) {
         str_adds(out, "**Unpaired: drift not controlled.** Two stored runs; ");
         put_test(out, r, "exact Mann-Whitney test");
@@ -148,8 +164,9 @@ void trial_md_method(struct str *out, const struct trial_report *r)
         put_test(out, r, "exact signed-rank test of the pairs");
         str_adds(out, ".");
         if (r->c->confirmed_asked)
-            str_adds(out, " What looked changed was measured again in a fresh batch and judged by it "
-                          "alone.");
+            str_adds(out,
+                     " What looked changed was measured again in a fresh batch and judged by it "
+                     "alone.");
     }
     str_adds(out, " Values are medians; the interval belongs to the single result, the verdict and "
                   "p to all together.\n\n");

@@ -112,12 +112,13 @@ static bool fold(struct tally *t, const struct trial_goal *goal, const struct tr
     return first == NULL && has_value(x);
 }
 
-static void tally(struct tally *t, const struct trial_goal *goal, const struct trial_taken *taken,
-                  size_t n, int32_t lease)
+static void tally(struct tally *t, const struct trial_plan *plan, const struct trial_goal *goal,
+                  const struct trial_taken *taken, size_t n, int32_t lease)
 {
     bool open = false;
 
     memset(t, 0, sizeof *t);
+    t->warm.clean = !trial_plan_times(plan);
     t->round = mem_array((size_t)(goal->rounds > 0 ? goal->rounds : 1), sizeof *t->round);
     for (size_t i = 0; i < n; i++) {
         bool second = open && halves(&taken[i - 1], &taken[i]);
@@ -248,7 +249,7 @@ enum trial_next trial_next(const struct trial_plan *plan, const struct trial_goa
 
     if (n > 0 && taken[n - 1].state == MEASUREMENT_RUNNING)
         return take(ret, taken[n - 1].batch, taken[n - 1].round, taken[n - 1].side);
-    tally(&t, goal, taken, n, lease);
+    tally(&t, plan, goal, taken, n, lease);
     next = decide(plan, goal, taken, n, &t, ret);
     tally_done(&t);
     return next;
@@ -333,7 +334,7 @@ void trial_progress(const struct trial_plan *plan, const struct trial_goal *goal
 
     for (size_t i = 0; i < ended; i++)
         done += taken[i].batch == goal->batch;
-    tally(&t, goal, taken, ended, lease);
+    tally(&t, plan, goal, taken, ended, lease);
     enum trial_next next = decide(plan, goal, taken, ended, &t, &slot);
     *ret_done = done;
     *ret_total = done + (next == TRIAL_TAKE
@@ -341,7 +342,7 @@ void trial_progress(const struct trial_plan *plan, const struct trial_goal *goal
                              : 0);
     if (running) {
         tally_done(&t); /* a pair that runs is begun: it counts in the words */
-        tally(&t, goal, taken, n, lease);
+        tally(&t, plan, goal, taken, n, lease);
         slot = (struct trial_slot){last->batch, last->round, last->side};
         say_slot(plan, goal, &t, &slot, text, len);
     } else if (next == TRIAL_TAKE) {
@@ -358,13 +359,18 @@ void trial_progress(const struct trial_plan *plan, const struct trial_goal *goal
     tally_done(&t);
 }
 
-int trial_plan_check(const struct trial_plan *plan, struct cail_err *err)
+bool trial_plan_times(const struct trial_plan *plan)
 {
-    if (plan->rounds < TRIAL_ROUNDS_MIN || plan->rounds > TRIAL_ROUNDS_MAX)
+    return plan->rounds >= TRIAL_ROUNDS_MIN;
+}
+
+int trial_plan_check(const struct trial_plan *plan, int32_t rounds_min, struct cail_err *err)
+{
+    if (plan->rounds < rounds_min || plan->rounds > TRIAL_ROUNDS_MAX)
         return err_set_at(err, E_BAD_FIELD, "/rounds",
                           "rounds is %d; it must be %d to %d (under %d no paired test can reach "
                           "alpha .05), usually %d",
-                          plan->rounds, TRIAL_ROUNDS_MIN, TRIAL_ROUNDS_MAX, TRIAL_ROUNDS_MIN,
+                          plan->rounds, rounds_min, TRIAL_ROUNDS_MAX, TRIAL_ROUNDS_MIN,
                           TRIAL_ROUNDS_DEFAULT);
     if (plan->looks < 1 || plan->looks > TRIAL_LOOKS_MAX)
         return err_set_at(err, E_BAD_FIELD, "/looks", "looks is %d; it must be 1 to %d",

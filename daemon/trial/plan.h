@@ -19,7 +19,8 @@
 #include "model/word.h"
 
 enum {
-    TRIAL_ROUNDS_MIN = 6,   /* below it no paired test can reach alpha .05 */
+    TRIAL_ROUNDS_MIN = 6,   /* below it no paired test can reach alpha .05: nothing is timed */
+    TRIAL_ROUNDS_CHECK = 1, /* of tests alone, which pass or fail */
     TRIAL_ROUNDS_MAX = 200, /* of one look */
     TRIAL_ROUNDS_DEFAULT = 10,
     TRIAL_LOOKS_MAX = 5,
@@ -88,7 +89,13 @@ void trial_progress(const struct trial_plan *plan, const struct trial_goal *goal
 bool trial_underpowered(const struct trial_plan *plan, int32_t n_series, double noise,
                         double effect, int32_t *ret_rounds, char *text, size_t len);
 
-/* Ranges of a plan, with JSON Pointers ("/rounds") and what would do. */
-int trial_plan_check(const struct trial_plan *plan, struct cail_err *err) NODISCARD;
+/* Figures with noise can be told apart at all. Else only tests and exact figures are compared, and
+ * no round is spent on warming up. */
+bool trial_plan_times(const struct trial_plan *plan);
+
+/* Ranges of a plan, with JSON Pointers ("/rounds") and what would do. rounds_min =
+ * TRIAL_ROUNDS_MIN, or TRIAL_ROUNDS_CHECK. */
+int trial_plan_check(const struct trial_plan *plan, int32_t rounds_min,
+                     struct cail_err *err) NODISCARD;
 
 #endif

@@ -138,6 +138,7 @@ static void put_checks(struct jw *w, const struct trial_report *r)
         jw_kstr(w, "verdict", check_verdict_words[k->verdict]);
         put_status(w, "base", k->base);
         put_status(w, "head", k->head);
+        jw_kbool(w, "once", k->once);
         jw_close(w, '}');
     }
     jw_close(w, ']');

@@ -32,10 +32,8 @@ void trial_row_measure_again(const struct trial_case *c, const struct trial_grid
 void trial_row_decide_again(const struct trial_case *c, struct trial_row *row,
                             const struct trial_row_work *work);
 
-/* One series of check rows; false = it passed, or was not made, on both sides. *ret_once: a new
- * failure that was seen once and nothing confirms yet. */
-bool trial_check_judge(const struct trial_case *c, const struct trial_grid *g, int32_t series,
-                       struct trial_check *ret, bool *ret_once);
+/* One series of check rows; false = it passed, or was not made, on both sides. */
+bool trial_check_judge(const struct trial_grid *g, int32_t series, struct trial_check *ret);
 
 /* Over rows that gate: the geometric mean of head/base, of one kind and direction. */
 void trial_geomean(const struct trial_case *c, const struct trial_grid *g,

@@ -143,8 +143,9 @@ void trial_md_checks(struct str *out, const struct trial_report *r, int32_t rows
 
     if (j->n_checks == 0 && j->checks_same == 0)
         return;
-    str_addf(out, "Checks: %zu differ or fail, %d end alike on both sides.\n\n", j->n_checks,
-             j->checks_same);
+    str_addf(out, "Checks: %zu %s, %d %s alike on both sides.\n\n", j->n_checks,
+             j->n_checks == 1 ? "differs or fails" : "differ or fail", j->checks_same,
+             j->checks_same == 1 ? "ends" : "end");
     if (j->n_checks == 0)
         return;
     str_adds(out, "| check | base | head | verdict |\n|:--|:--|:--|:--|\n");
@@ -154,7 +155,7 @@ void trial_md_checks(struct str *out, const struct trial_report *r, int32_t rows
         str_adds(out, "| ");
         put_benchmark(out, &r->c->series[k->series]);
         str_addf(out, " | %s | %s | ", status_word(k->base), status_word(k->head));
-        str_addf(out, bold ? "**%s** |\n" : "%s |\n", trial_check_names[k->verdict]);
+        str_addf(out, bold ? "**%s** |\n" : "%s |\n", trial_check_name(k));
     }
     if (j->n_checks > (size_t)rows_max)
         str_addf(out, "\n%zu more rows are not shown here.\n", j->n_checks - (size_t)rows_max);

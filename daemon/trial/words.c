@@ -24,6 +24,11 @@ const char *const trial_check_names[] = {
     [CHECK_NEW] = "new",
 };
 
+const char *trial_check_name(const struct trial_check *k)
+{
+    return k->once ? "new failure, seen once" : trial_check_names[k->verdict];
+}
+
 const char *const trial_flag_sentences[] = {
     "drift: the values follow the order of measuring; pairs taken in turns keep it out of the "
     "change",
@@ -200,6 +205,8 @@ static void say_same(struct str *out, const struct trial_report *r, const struct
     else if (n->n_gating > 0)
         str_addf(out, "all %d %s differ by less than what counts", n->n_gating,
                  noun(n, n->n_gating));
+    else if (r->j->n_checks > 0)
+        str_adds(out, "no check fails that did not");
     else if (r->j->checks_same > 0)
         str_addf(out,
                  r->j->checks_same == 1 ? "%d check ends alike on both sides"
@@ -271,10 +278,9 @@ static void say_rest(struct str *out, const struct trial_report *r, const struct
     for (int v = 0; v < VERDICT_COUNT; v++)
         if (n->gating[v] > 0 && v != (int)r->j->verdict)
             str_addf(out, "; %d %s", n->gating[v], rest[v]);
-    if (n->checks[CHECK_FLAKY] > 0)
-        str_addf(out, "; %d flaky", n->checks[CHECK_FLAKY]);
-    if (n->checks[CHECK_FIXED] > 0)
-        str_addf(out, "; %d fixed", n->checks[CHECK_FIXED]);
+    for (int v = 0; v < CHECK_VERDICT_COUNT; v++)
+        if (n->checks[v] > 0 && v != CHECK_NEW_FAILURE)
+            str_addf(out, "; %d %s", n->checks[v], trial_check_names[v]);
 }
 
 void trial_report_headline(const struct trial_report *r, struct str *out)

@@ -22,6 +22,7 @@ bool trial_row_warns(const struct trial_row *row);
 /* "regression", "changed, too little to count" ... */
 extern const char *const trial_verdict_names[];  /* by enum verdict */
 extern const char *const trial_check_names[];    /* by enum check_verdict */
+const char *trial_check_name(const struct trial_check *k);
 extern const char *const trial_flag_sentences[]; /* by bit; "" = said elsewhere */
 
 /* "gemm/time" or "gemm m=1/time": plain text, one line. */

@@ -238,7 +238,7 @@ def test_the_table(cail, played):
     assert line("wide").endswith("0.0 % [-0.5, +0.6] same") and "shown " not in out
     assert "1 decide nothing; --rows lists them" in out
     assert line("a.mlir") == "a.mlir ok failed new failure"
-    assert "1 checks differ or fail, 12 end alike" in out
+    assert "1 check differs or fails, 12 end alike" in out
     assert "geometric mean: -2.0 % [-3.0, -1.0]" in out and "differs: out.ll" in out
     assert "no PMU on this machine" in lines
     assert lines[-1] == f"{cail.url}/comparisons/5"

@@ -148,6 +148,7 @@ static void test_repeats(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         setup(&r, 3, 2, 0);
+        r.plan.rounds = TRIAL_ROUNDS_MIN; /* timed; three of them show it all */
         enum trial_next next = play(&r, cases[i].ends);
         assert_string_equal(sequence(&r), cases[i].sequence);
         assert_int_equal(next, cases[i].next);
@@ -415,21 +416,45 @@ static void test_progress(void **state)
     assert_int_equal(done, total);
 }
 
+/* Tests that pass or fail: nothing is warmed up, under no lease. */
+static void test_untimed(void **state)
+{
+    static struct run r;
+    int32_t done, total;
+    (void)state;
+    setup(&r, 1, 2, 0);
+    assert_false(trial_plan_times(&r.plan));
+    assert_string_equal(progress(&r, &done, &total), "round 1 of 1");
+    assert_int_equal(total, 2);
+    assert_int_equal(play(&r, "o"), TRIAL_ENOUGH);
+    r.goal = (struct trial_goal){TRIAL_BATCH_CONFIRM, 1};
+    r.lease++;
+    assert_int_equal(play(&r, "olo"), TRIAL_ENOUGH);
+    assert_string_equal(sequence(&r), "B0 H0 B0 H0 B0 H0");
+    setup(&r, 1, 2, 0);
+    assert_int_equal(play(&r, "off"), TRIAL_HOPELESS);
+    assert_string_equal(sequence(&r), "B0 H0 B0 B0");
+    setup(&r, TRIAL_ROUNDS_MIN, 2, 0);
+    assert_true(trial_plan_times(&r.plan));
+}
+
 static void test_check(void **state)
 {
     struct cail_err err;
     const struct trial_plan good = {10, 1, 5, true, 0, .05};
     (void)state;
-    assert_int_equal(trial_plan_check(&good, &err), 0);
+    assert_int_equal(trial_plan_check(&good, TRIAL_ROUNDS_MIN, &err), 0);
 #define BAD(field, value, at)                                                                      \
     do {                                                                                           \
         struct trial_plan bad = good;                                                              \
         bad.field = value;                                                                         \
-        assert_int_equal(trial_plan_check(&bad, &err), E_BAD_FIELD);                               \
+        assert_int_equal(trial_plan_check(&bad, TRIAL_ROUNDS_MIN, &err), E_BAD_FIELD);             \
         assert_string_equal(err.pointer, at);                                                      \
     } while (0)
     BAD(rounds, 5, "/rounds");
     BAD(rounds, 201, "/rounds");
+    assert_int_equal(
+        trial_plan_check(&(struct trial_plan){1, 1, 2, true, 0, .05}, TRIAL_ROUNDS_CHECK, &err), 0);
     BAD(looks, 0, "/looks");
     BAD(looks, 6, "/looks");
     BAD(repeats_max, -1, "/repeats_max");
@@ -478,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_untimed),
         cmocka_unit_test(test_hopeless_names_the_slot),
         cmocka_unit_test(test_running_is_the_slot),
         cmocka_unit_test(test_looks_and_confirmation),
