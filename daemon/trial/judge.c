@@ -105,7 +105,7 @@ static void decide_all(const struct trial_case *c, struct trial_judgement *j,
             continue;
         size_t n = family[gates(row)];
         trial_row_decide(c, row, &work[i]);
-        if (!c->unpaired && stats_p_min(row->n) > c->alpha / (double)n)
+        if (!c->unpaired && gates(row) && stats_p_min(row->n) > c->alpha / (double)n)
             row->flags |= TRIAL_FLAG_UNDERPOWERED;
         if (row->verdict == VERDICT_INCONCLUSIVE)
             row->rounds_needed = rounds_needed(c, row, &work[i], n, &planned);

@@ -268,13 +268,13 @@ void trial_report_markdown(const struct trial_report *r, struct str *out)
 {
     trial_md_head(out, r);
     bool more = trial_md_table(out, r, TRIAL_TABLE_COUNTS, INT32_MAX) > 0;
+    trial_md_checks(out, r, INT32_MAX);
     put_folded(out, r, TRIAL_TABLE_SAME, more ? "more is the same" : "is the same",
                more ? "more are the same" : "are the same");
     put_folded(out, r, TRIAL_TABLE_SHOWN, "result is only shown and gates nothing",
                "results are only shown and gate nothing");
     put_geomean(out, r);
     trial_md_notes(out, r);
-    trial_md_checks(out, r, INT32_MAX);
     for (size_t i = 0; i < r->n_diffs; i++)
         put_diff(out, &r->diff[i]);
     put_environment(out, r);

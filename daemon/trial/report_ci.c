@@ -153,8 +153,8 @@ static void put_short(struct str *out, const struct trial_report *r)
 {
     trial_md_head(out, r);
     trial_md_table(out, r, TRIAL_TABLE_COUNTS, SHORT_ROWS);
-    trial_md_notes(out, r);
     trial_md_checks(out, r, SHORT_ROWS);
+    trial_md_notes(out, r);
     if (out->len > SUMMARY_MAX) {
         cut(out, SUMMARY_MAX);
         while (out->len > 0 && out->p[out->len - 1] != '\n')

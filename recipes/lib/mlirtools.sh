@@ -4,16 +4,19 @@
 # shellcheck source=/dev/null
 . "$CAIL_LIB/testsuite.sh"
 
-# installed_tools: TOOLS, the folder of the newest LLVM that has mlir-opt, FileCheck and not; LIT of it.
+# installed_tools: TOOLS, the folder with mlir-opt that was asked for; UTILS, that of the newest LLVM with FileCheck
+# and not, and with mlir-opt where none was asked for; LIT.
 installed_tools() {
     local dir
+    TOOLS=$(param tools)
+    [[ -z $TOOLS || -x $TOOLS/mlir-opt ]] || refuse "$TOOLS has no mlir-opt"
     while IFS= read -r dir; do
-        if [[ -x $dir/mlir-opt && -x $dir/FileCheck && -x $dir/not ]]; then
-            TOOLS=$dir
+        if [[ -x $dir/FileCheck && -x $dir/not && (-n $TOOLS || -x $dir/mlir-opt) ]]; then
+            UTILS=$dir TOOLS=${TOOLS:-$dir}
             lit_find "$dir"
             return
         fi
-    done < <(printf '%s\n' ${CAIL_BIN_DIR:+"$CAIL_BIN_DIR"} && printf '%s\n' /usr/lib/llvm-*/bin | sort -rV)
+    done < <(printf '%s\n' ${TOOLS:+"$TOOLS"} && printf '%s\n' /usr/lib/llvm-*/bin | sort -rV)
     refuse "no LLVM here has mlir-opt, FileCheck and not (Debian packages: mlir-19-tools and llvm-19-tools)"
 }
 
@@ -24,9 +27,10 @@ installed_fetch() {
     say "llvm: ${SRC_REF:-HEAD} is $SRC_SHA, tools: $TOOLS ($("$TOOLS/mlir-opt" --version |
         sed -n 's/^ *\(.*version.*\)$/\1/p'))"
     printf '%s\n' "$SRC_SHA" >"$CAIL_JOB_DIR/sha"
-    printf '%s\n%s\n' "$TOOLS" "$LIT" >"$CAIL_JOB_DIR/tools"
+    printf '%s\n%s\n%s\n' "$TOOLS" "$LIT" "$UTILS" >"$CAIL_JOB_DIR/tools"
     {
-        printf 'sha %s\ntools %s %s\nlit %s\n' "$SRC_SHA" "$TOOLS" "$("$TOOLS/mlir-opt" --version | paste -sd' ')" "$LIT"
+        printf 'sha %s\ntools %s %s\nutils %s\nlit %s\n' "$SRC_SHA" "$TOOLS" \
+            "$("$TOOLS/mlir-opt" --version | paste -sd' ')" "$UTILS" "$LIT"
         printf 'script %s\n' "$(sha256sum <"$CAIL_LIB/mlirtools.sh")"
     } | key_write
 }
@@ -36,22 +40,22 @@ installed_configure() {
     build_root_open
     source_get llvm "$(<"$CAIL_JOB_DIR/sha")"
     source_link "$SRC_DIR"
-    { read -r TOOLS && read -r LIT; } <"$CAIL_JOB_DIR/tools"
+    { read -r TOOLS && read -r LIT && read -r UTILS; } <"$CAIL_JOB_DIR/tools"
     mkdir -p -- "$CAIL_BUILD_DIR/test"
-    python3 -c "$SITE_CONFIG" "$CAIL_BUILD_DIR" "$TOOLS" "$("$TOOLS/mlir-opt" --version)" \
+    python3 -c "$SITE_CONFIG" "$CAIL_BUILD_DIR" "$TOOLS" "$UTILS" "$("$TOOLS/mlir-opt" --version)" \
         <"$SRC_DIR/mlir/test/lit.site.cfg.py.in" >"$CAIL_BUILD_DIR/test/lit.site.cfg.py"
 }
 
 # The template with what is known filled in; anything else is off: "" where it is quoted, else 0.
 SITE_CONFIG='
 import os, platform, re, sys
-build, tools, version = sys.argv[1:]
+build, tools, utils, version = sys.argv[1:]
 llvm = os.path.dirname(tools)
 known = {
     "LIT_SITE_CFG_IN_HEADER": "import os\ndef path(p):\n    return os.path.abspath(p) if p else \"\"\n",
     "LLVM_TARGET_TRIPLE": platform.machine() + "-pc-linux-gnu", "LLVM_NATIVE_ARCH": "X86",
     "LLVM_SOURCE_DIR": build + "/source/llvm", "MLIR_SOURCE_DIR": build + "/source/mlir",
-    "MLIR_BINARY_DIR": build, "LLVM_TOOLS_DIR": tools, "MLIR_TOOLS_DIR": tools,
+    "MLIR_BINARY_DIR": build, "LLVM_TOOLS_DIR": utils, "MLIR_TOOLS_DIR": tools,
     "SHLIBEXT": ".so", "SHLIBDIR": llvm + "/lib", "MLIR_LIB_DIR": llvm + "/lib",
     "Python3_EXECUTABLE": sys.executable, "HOST_OS": "Linux", "HOST_ARCH": platform.machine(),
     "ENABLE_ASSERTIONS": "1" if "with assertions" in version else "0",

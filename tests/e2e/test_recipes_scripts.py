@@ -1124,6 +1124,7 @@ exit 1
     n = dict(re.findall(r"name=(\w+) value=(\d+)", log))
     assert n == {"pass": "2", "fail": "1", "xfail": "1", "total": "4"}
     assert "param.subset=Dialect/Arith" in log
+    assert len(json.loads((job.results / "lit.json").read_text())["tests"]) == 4, "each test is a check"
     code, log = job.run(BY_NAME["check-mlir"], "test.sh", CAIL_BUILD_DIR=build,
                         CAIL_PARAM_SUBSET="Dialect/Nope")
     assert code == REFUSED and "Dialect/Nope" in log

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Comparisons on real programs: mlir-opt of two LLVM versions, and one version against itself twenty
 # times while another process loads a core. The versions are those of CAIL_COMPARE_OLD and
-# CAIL_COMPARE_NEW (folders with mlir-opt), else the lowest and highest of /usr/lib/llvm-*/bin.
+# CAIL_COMPARE_NEW (folders with mlir-opt), else the lowest and highest of /usr/lib/llvm-*/bin. Where
+# CAIL_UPSTREAM_LLVM_URL names LLVM's sources of the old version, MLIR's tests are compared too.
 set -euo pipefail
 cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 bin=${CAIL_BIN:-build/bin}
@@ -82,6 +83,23 @@ echo
 echo "--- the report, as far as it gates ---"
 curl -sf "$url/comparisons/$id/report" >"$work/report"
 sed '/^<details>/,$d' "$work/report"
+if [[ ${CAIL_UPSTREAM_LLVM_URL-} ]]; then
+    subset=${CAIL_COMPARE_SUBSET:-Dialect/Arith}
+    doc=$(compare '{"recipe":"check-mlir","params":{"with":"installed","subset":"'"$subset"'"},
+        "base":{"ref":"HEAD","params":{"tools":"'"$old"'"},"label":"the old tools"},
+        "head":{"ref":"HEAD","params":{"tools":"'"$new"'"},"label":"the new tools"}}')
+    id=$(jq .id <<<"$doc")
+    check "the old version's tests of $subset with the new one: every check has a verdict ($(jq -r \
+        '[.checks[].verdict] | group_by(.) | map("\(length) \(.[0])") | join(", ")' <<<"$doc"), $(jq .checks_same <<<"$doc") alike)" \
+        [ "$(jq '(.checks | length) + .checks_same > 0 and (.checks | all(.base == "ok" or .head != "ok"))' <<<"$doc")" = true ]
+    check "exit code 1 where a test fails anew, else 0" [ "$(jq .exit_code <<<"$doc")" = \
+        "$(jq 'if any(.checks[]; .verdict == "new_failure") then 1 else 0 end' <<<"$doc")" ]
+    check "each side was run once, twice where a failure was to be confirmed" \
+        [ "$(jq '.measurements | length' <<<"$doc")" = "$(jq 'if .exit_code == 1 then 4 else 2 end' <<<"$doc")" ]
+    echo
+    echo "--- the report of the tests, as far as it gates ---"
+    curl -sf "$url/comparisons/$id/report" | sed '/^### Environment/,$d'
+fi
 echo "--- the noise that the A/A comparisons told ---"
 curl -sf "$url/noise" | jq -r '.machines[] | "\(.comparisons) comparisons, \(.alarms) with a false alarm",
     (.series[] | select(.metric == "wall") | "\(.benchmark)/\(.metric): floor \(.floor * 10000 | round / 100) %, largest \(.largest * 10000 | round / 100) %")'

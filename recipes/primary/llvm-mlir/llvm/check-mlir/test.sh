@@ -49,5 +49,6 @@ code=0
     -o "$CAIL_ARTIFACTS/lit.json" --xunit-xml-output="$CAIL_ARTIFACTS/lit.xml" \
     "${wanted[@]}" || code=$?
 [[ -s $CAIL_ARTIFACTS/lit.json ]] || die "lit ended with code $code and no results"
+cp -- "$CAIL_ARTIFACTS/lit.json" "$CAIL_RESULTS/"
 count_results "$CAIL_ARTIFACTS/lit.json"
 exit "$code"
