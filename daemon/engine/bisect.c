@@ -173,12 +173,11 @@ static int begin_comparison(struct engine *e, struct bisection *b,
     CLEANUP(str_done) struct str body = STR_INIT;
     struct comparison_request cr;
     struct comparison *c = NULL;
-    int64_t measured;
     bisection_comparison(rq, b->id, next->good, next->at, next->again, b->pr, &body);
     int rc = comparison_request_read(body.p, body.len, &cr, err);
     if (rc)
         return rc;
-    rc = engine_compare(e, &cr, body.p, body.len, b->uid, NULL, NULL, &c, &measured, err);
+    rc = engine_compare(e, &cr, body.p, body.len, b->uid, &c, err);
     comparison_request_done(&cr);
     if (!rc)
         b->comparison = c->id;

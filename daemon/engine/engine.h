@@ -86,9 +86,7 @@ bool engine_is_full(const struct engine *e); /* disk full: takes and starts noth
 struct engine_submitted {
     struct job **job; /* borrowed; array owned by the caller: free() */
     size_t n;
-    struct group *group;        /* NULL for a single job */
-    bool repeated;              /* the Idempotency-Key was seen: nothing was stored */
-    int64_t old_job, old_group; /* then: what it made, perhaps no longer in memory */
+    struct group *group; /* NULL for a single job */
     bool needs_states; /* E_OK only: `after` names jobs not in memory: call again with their states
                         */
 };
@@ -98,11 +96,18 @@ struct engine_known_states { /* for `after` on jobs that are only rows */
     size_t n;
 };
 /* Takes the submission's jobs out of *sub on success (submission_done is still the caller's). All
- * or nothing. idem_key NULL = none. states NULL = not asked yet: when they are needed, nothing
- * happens and ret->needs_states is true. */
-int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const char *idem_key,
-                  const char *body_sha256, const struct engine_known_states *states,
-                  struct engine_submitted *ret, struct cail_err *err) NODISCARD;
+ * or nothing. states NULL = not asked yet: when they are needed, nothing happens and
+ * ret->needs_states is true. */
+int engine_submit(struct engine *e, struct submission *sub, uid_t uid,
+                  const struct engine_known_states *states, struct engine_submitted *ret,
+                  struct cail_err *err) NODISCARD;
+
+/* What an Idempotency-Key has made, perhaps no longer in memory; all 0 = it is new. Another body
+ * under the same key is an error. */
+int engine_key_seen(struct engine *e, uid_t uid, const char *key, const char *body_sha256,
+                    struct idem_made *ret, struct cail_err *err) NODISCARD;
+void engine_key_keep(struct engine *e, uid_t uid, const char *key, const char *body_sha256,
+                     const struct idem_made *made);
 
 struct job *engine_job(struct engine *e, int64_t id);     /* live, or NULL */
 struct group *engine_group(struct engine *e, int64_t id); /* with a live member, or NULL */
@@ -133,12 +138,9 @@ void engine_group_cancel(struct engine *e, int64_t group, int64_t grace_ms);
 /* --- comparisons --- */
 struct comparison_request;
 /* Takes *rq on success. body = its own text, kept. The comparison, live (unpaired ones too, until
- * they are judged). idem_key NULL = none; one that was seen before gives no comparison but
- * *ret_measured, the measuring job of the one it made. */
+ * they are judged). */
 int engine_compare(struct engine *e, struct comparison_request *rq, const char *body, size_t len,
-                   uid_t uid, const char *idem_key, const char *body_sha256,
-                   struct comparison **ret, int64_t *ret_measured,
-                   struct cail_err *err) NODISCARD;
+                   uid_t uid, struct comparison **ret, struct cail_err *err) NODISCARD;
 struct comparison *engine_comparison(struct engine *e, int64_t id); /* live, or NULL */
 int engine_comparison_cancel(struct engine *e, struct comparison *c, int64_t grace_ms,
                              struct cail_err *err) NODISCARD;

@@ -110,7 +110,8 @@ struct run {
 struct idem {
     char *key; /* "<uid>:<key>" */
     char body_sha256[65];
-    int64_t job, group, at_us;
+    struct idem_made made;
+    int64_t at_us;
     UT_hash_handle hh;
 };
 
@@ -240,13 +241,9 @@ int submit_check(struct engine *e, struct submission *sub, const struct engine_k
 void submit_take(struct engine *e, struct submission *sub, uid_t uid,
                  const struct engine_known_states *states, struct engine_submitted *ret);
 
-/* An Idempotency-Key ("<uid>:<key>"): 0 = new, -1 = seen, *ret says what it made; else an error. */
-int submit_check_key(struct engine *e, const char *key, const char *sha,
-                     struct engine_submitted *ret, struct cail_err *err) NODISCARD;
-void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
-                     int64_t at_us);
-void submit_key_loaded(struct engine *e, const char *key, const char *sha, int64_t job,
-                       int64_t group, int64_t at_us); /* the same of a row that is there */
+/* An Idempotency-Key ("<uid>:<key>") of a row that is there. */
+void submit_key_loaded(struct engine *e, const char *key, const char *sha,
+                       const struct idem_made *made, int64_t at_us);
 
 /* uses.c */
 struct uses;

@@ -62,10 +62,10 @@ static void load_cache(void *arg, struct cache_entry *c)
     HASH_ADD_KEYPTR(hh, e->cache, c->key, strlen(c->key), c);
 }
 
-static void load_idem(void *arg, const char *key, const char *sha, int64_t job, int64_t group,
+static void load_idem(void *arg, const char *key, const char *sha, const struct idem_made *made,
                       int64_t at_us)
 {
-    submit_key_loaded(arg, key, sha, job, group, at_us);
+    submit_key_loaded(arg, key, sha, made, at_us);
 }
 
 static void load_setting(void *arg, const char *key, const char *value)

@@ -117,7 +117,8 @@ static int seal_recipe(struct engine *e, struct job_request *rq, struct cail_err
             err_hint(err, "GET /recipes (cail recipes) lists them");
         return rc;
     }
-    CLEANUP(mem_freep) char *given = submit_params(rq->params, rq->source_ref, rq->source_worktree, r);
+    CLEANUP(mem_freep)
+    char *given = submit_params(rq->params, rq->source_ref, rq->source_worktree, r);
     CLEANUP(mem_freep) char *params = NULL;
     int rc = recipe_resolve(r, given, &params, err);
     if (rc)
@@ -217,47 +218,50 @@ static char *user_name(uid_t uid)
     return mem_printf("%u", (unsigned)uid);
 }
 
-static struct idem *idem_find(struct engine *e, const char *key)
+static char *owned_key(uid_t uid, const char *key)
 {
-    struct idem *i;
-    HASH_FIND(hh, e->idems, key, strlen(key), i);
-    return i;
+    return mem_printf("%u:%s", (unsigned)uid, key);
 }
 
-void submit_key_loaded(struct engine *e, const char *key, const char *sha, int64_t job,
-                       int64_t group, int64_t at_us)
+int engine_key_seen(struct engine *e, uid_t uid, const char *key, const char *body_sha256,
+                    struct idem_made *ret, struct cail_err *err)
+{
+    CLEANUP(mem_freep) char *owned = owned_key(uid, key);
+    struct idem *i;
+    *ret = (struct idem_made){0};
+    HASH_FIND(hh, e->idems, owned, strlen(owned), i);
+    if (!i)
+        return 0;
+    *ret = i->made;
+    if (strcmp(i->body_sha256, body_sha256) == 0)
+        return 0;
+    bool job = ret->job || ret->group;
+    return err_set(err, E_IDEMPOTENCY,
+                   "this Idempotency-Key was used for another request (%s %lld)",
+                   job               ? "job"
+                   : ret->comparison ? "comparison"
+                                     : "bisection",
+                   (long long)(ret->job + ret->group + ret->comparison + ret->bisection));
+}
+
+void submit_key_loaded(struct engine *e, const char *key, const char *sha,
+                       const struct idem_made *made, int64_t at_us)
 {
     struct idem *i = mem_zalloc(sizeof *i);
     i->key = mem_strdup(key);
     snprintf(i->body_sha256, sizeof i->body_sha256, "%s", sha);
-    i->job = job;
-    i->group = group;
+    i->made = *made;
     i->at_us = at_us;
     HASH_ADD_KEYPTR(hh, e->idems, i->key, strlen(i->key), i);
 }
 
-void submit_keep_key(struct engine *e, const char *key, const char *sha, int64_t job, int64_t group,
-                     int64_t at_us)
+void engine_key_keep(struct engine *e, uid_t uid, const char *key, const char *body_sha256,
+                     const struct idem_made *made)
 {
-    submit_key_loaded(e, key, sha, job, group, at_us);
-    store_put_idem(pump_batch(e), key, sha, job, group, at_us);
-}
-
-/* 1 = repeated. */
-int submit_check_key(struct engine *e, const char *key, const char *sha,
-                     struct engine_submitted *ret, struct cail_err *err)
-{
-    struct idem *i = idem_find(e, key);
-    if (!i)
-        return 0;
-    if (strcmp(i->body_sha256, sha) != 0)
-        return err_set(err, E_IDEMPOTENCY,
-                       "this Idempotency-Key was used for another request (job %lld)",
-                       (long long)(i->job ? i->job : i->group));
-    ret->repeated = true;
-    ret->old_job = i->job;
-    ret->old_group = i->group;
-    return -1;
+    CLEANUP(mem_freep) char *owned = owned_key(uid, key);
+    int64_t now_us = clock_wall_us();
+    submit_key_loaded(e, owned, body_sha256, made, now_us);
+    store_put_idem(pump_batch(e), owned, body_sha256, made, now_us);
 }
 
 static int check_room(struct engine *e, size_t n, struct cail_err *err)
@@ -390,25 +394,18 @@ void submit_take(struct engine *e, struct submission *sub, uid_t uid,
     e->dirty = true;
 }
 
-int engine_submit(struct engine *e, struct submission *sub, uid_t uid, const char *idem_key,
-                  const char *body_sha256, const struct engine_known_states *states,
-                  struct engine_submitted *ret, struct cail_err *err)
+int engine_submit(struct engine *e, struct submission *sub, uid_t uid,
+                  const struct engine_known_states *states, struct engine_submitted *ret,
+                  struct cail_err *err)
 {
     struct uses *uses = NULL;
     memset(ret, 0, sizeof *ret);
-    CLEANUP(mem_freep) char *key = idem_key ? mem_printf("%u:%s", (unsigned)uid, idem_key) : NULL;
-    int rc = key ? submit_check_key(e, key, body_sha256, ret, err) : 0;
-    if (rc)
-        return rc < 0 ? 0 : rc;
-    rc = submit_check(e, sub, states, ret, err);
+    int rc = submit_check(e, sub, states, ret, err);
     if (!rc)
         rc = uses_check(e, sub, &uses, err);
     if (rc)
         return rc < 0 ? 0 : rc;
     uses_take(e, uses, uid);
     submit_take(e, sub, uid, states, ret);
-    if (key)
-        submit_keep_key(e, key, body_sha256, ret->group ? 0 : ret->job[0]->id,
-                        ret->group ? ret->group->id : 0, clock_wall_us());
     return 0;
 }

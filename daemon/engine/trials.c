@@ -319,7 +319,7 @@ static int submit_jobs(struct engine *e, struct trial *t, const bool prepare[SID
         rq->part = measures ? PART_MEASURE : PART_PREPARE;
         str_addf(&rq->spec, "%s\"comparison\":%lld", rq->spec.len ? "," : "", (long long)t->c->id);
     }
-    rc = engine_submit(e, &sub, uid, NULL, NULL, NULL, &done, &why);
+    rc = engine_submit(e, &sub, uid, NULL, &done, &why);
     submission_done(&sub);
     if (rc)
         return without_element(&why, err);
@@ -395,20 +395,13 @@ static int begin(struct engine *e, struct trial *t, uid_t uid, struct cail_err *
 }
 
 int engine_compare(struct engine *e, struct comparison_request *rq, const char *body, size_t len,
-                   uid_t uid, const char *idem_key, const char *body_sha256,
-                   struct comparison **ret, int64_t *ret_measured, struct cail_err *err)
+                   uid_t uid, struct comparison **ret, struct cail_err *err)
 {
-    CLEANUP(mem_freep) char *key = idem_key ? mem_printf("%u:%s", (unsigned)uid, idem_key) : NULL;
-    struct engine_submitted seen = {0};
-    int rc = key ? submit_check_key(e, key, body_sha256, &seen, err) : 0;
-    *ret_measured = seen.old_job;
-    if (rc)
-        return rc < 0 ? 0 : rc;
     struct comparison *c = comparison_new();
     c->id = e->ids.comparison + 1;
     struct trial *t = enter(e, c);
     t->rq = *rq; /* given back when it fails */
-    rc = begin(e, t, uid, err);
+    int rc = begin(e, t, uid, err);
     if (rc) {
         memset(&t->rq, 0, sizeof t->rq);
         leave(e, c);
@@ -417,8 +410,6 @@ int engine_compare(struct engine *e, struct comparison_request *rq, const char *
     memset(rq, 0, sizeof *rq);
     e->ids.comparison++;
     fill(e, c, t, body, len, uid);
-    if (key && c->measure_job)
-        submit_keep_key(e, key, body_sha256, c->measure_job, 0, c->created_at_us);
     if (c->kind == COMPARISON_UNPAIRED) {
         BUG_ON(comparison_move(c, COMPARISON_JUDGING, c->created_at_us));
         t->judging = true;

@@ -8,6 +8,7 @@
 #ifndef HTTP_API_H
 #define HTTP_API_H
 
+#include "base/digest.h"
 #include "base/jw.h"
 #include "http/routes.h"
 #include "wire/job_doc.h"
@@ -50,8 +51,12 @@ void api_json_end(struct http_reply *reply);
 /* Seconds of ?wait=, 0 = none; another query is refused. Sets the deadline on the first call. */
 int api_wait_query(struct http_request *rq, int64_t *ret_wait_s, struct cail_err *err) NODISCARD;
 
-/* Is that an Idempotency-Key? */
-int api_check_key(const char *key, struct cail_err *err) NODISCARD;
+/* The request's Idempotency-Key: what it made before, all 0 = it is new or there is none. Kept for
+ * what is made now. */
+int api_key_seen(struct api *api, const struct http_request *rq, char sha256[DIGEST_LEN],
+                 struct idem_made *ret, struct cail_err *err) NODISCARD;
+void api_key_keep(struct api *api, const struct http_request *rq, const char *sha256,
+                  const struct idem_made *made);
 
 /* --- one job --- */
 

@@ -30,17 +30,22 @@ void bisection_loaded_free(void *loaded)
     free(l);
 }
 
+static void *load(void *reader, int64_t id)
+{
+    struct bisection_loaded *l = mem_zalloc(sizeof *l);
+    l->rc = store_read_bisection(reader, id, &l->row, &l->err);
+    if (!l->rc && l->row->culprit)
+        l->rc = store_read_commit(reader, l->row->culprit, &l->culprit, &l->err);
+    return l;
+}
+
 API_LOAD(load_bisection)
 {
     int64_t id;
     int rc = http_part_id(rq, 0, &id, err);
-    if (rc)
-        return rc;
-    struct bisection_loaded *l = *ret = mem_zalloc(sizeof *l);
-    l->rc = store_read_bisection(reader, id, &l->row, &l->err);
-    if (!l->rc && l->row->culprit)
-        l->rc = store_read_commit(reader, l->row->culprit, &l->culprit, &l->err);
-    return 0;
+    if (rc == 0)
+        *ret = load(reader, id);
+    return rc;
 }
 
 static void put_doc(struct api *api, struct http_reply *reply, const struct bisection *b,
@@ -52,35 +57,7 @@ static void put_doc(struct api *api, struct http_reply *reply, const struct bise
     api_from_memory(api, reply);
 }
 
-API_SERVE(api_bisect)
-{
-    struct api *api = app;
-    struct bisection_request br;
-    struct bisection *b = NULL;
-    (void)ret_wait_key;
-    int rc = API_NO_QUERY(rq, err);
-    if (rc == 0)
-        rc = bisection_request_read(rq->body, rq->body_len, &br, err);
-    if (rc)
-        return rc;
-    char *pr = mem_strdup(br.pr);
-    rc = api_pr_settle(api, &pr, "/pr", err);
-    if (rc == 0)
-        rc = engine_bisect(api->engine, &br, pr, rq->peer.uid, &b, err);
-    bisection_request_done(&br);
-    free(pr);
-    if (rc) {
-        api_from_memory(api, reply);
-        return rc;
-    }
-    api_pr_known(api, b->pr);
-    put_doc(api, reply, b, NULL);
-    reply->status = 201;
-    api_location(reply, "bisections", b->id);
-    return 0;
-}
-
-/* The row of part 0. 0 with *ret, HTTP_RELOAD, or an error. */
+/* The row that is loaded. 0 with *ret, HTTP_RELOAD, or an error. */
 static int find(struct http_request *rq, struct bisection_loaded **ret, struct cail_err *err)
 {
     struct bisection_loaded *l = *ret = api_loaded(rq);
@@ -89,6 +66,66 @@ static int find(struct http_request *rq, struct bisection_loaded **ret, struct c
     if (l->rc)
         *err = l->err;
     return l->rc;
+}
+
+struct bisect_scratch {
+    struct api_scratch base;
+    int64_t id; /* what its Idempotency-Key made before */
+};
+
+API_LOAD(load_bisected)
+{
+    const struct bisect_scratch *sc = rq->scratch;
+    (void)err;
+    *ret = load(reader, sc->id);
+    return 0;
+}
+
+static int make(struct api *api, struct http_request *rq, const char *sha256,
+                struct bisection **ret, struct cail_err *err)
+{
+    struct bisection_request br;
+    int rc = bisection_request_read(rq->body, rq->body_len, &br, err);
+    if (rc)
+        return rc;
+    char *pr = mem_strdup(br.pr);
+    rc = api_pr_settle(api, &pr, "/pr", err);
+    if (rc == 0)
+        rc = engine_bisect(api->engine, &br, pr, rq->peer.uid, ret, err);
+    bisection_request_done(&br);
+    free(pr);
+    if (rc == 0) {
+        api_pr_known(api, (*ret)->pr);
+        api_key_keep(api, rq, sha256, &(struct idem_made){.bisection = (*ret)->id});
+    }
+    return rc;
+}
+
+API_SERVE(api_bisect)
+{
+    struct api *api = app;
+    struct bisect_scratch *sc = api_scratch(rq, sizeof *sc);
+    struct bisection *b = NULL;
+    struct bisection_loaded *l = NULL;
+    struct idem_made seen = {0};
+    char sha256[DIGEST_LEN];
+    (void)ret_wait_key;
+    int rc = API_NO_QUERY(rq, err);
+    if (rc == 0)
+        rc = api_key_seen(api, rq, sha256, &seen, err);
+    sc->id = seen.bisection;
+    if (rc == 0 && sc->id && !(b = engine_bisection(api->engine, sc->id)))
+        rc = find(rq, &l, err);
+    else if (rc == 0 && !sc->id)
+        rc = make(api, rq, sha256, &b, err);
+    if (rc) {
+        api_from_memory(api, reply);
+        return rc;
+    }
+    put_doc(api, reply, b ? b : l->row, b ? NULL : &l->culprit);
+    reply->status = sc->id ? 200 : 201;
+    api_location(reply, "bisections", b ? b->id : sc->id);
+    return 0;
 }
 
 API_SERVE(api_bisection)

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/mem.h"
 #include "http/api.h"
 #include "http/api_body.h"
@@ -23,8 +22,8 @@ struct comparison_loaded {
 
 struct compare_scratch {
     struct api_scratch base;
-    int64_t id;       /* what this request has made; 0 = nothing yet */
-    int64_t measured; /* or what its Idempotency-Key made before: the measuring job */
+    int64_t id;    /* what this request has made; 0 = nothing yet */
+    bool repeated; /* its Idempotency-Key made it before */
 };
 
 static void *load(void *reader, int64_t id)
@@ -58,11 +57,9 @@ API_LOAD(load_comparison_report)
 API_LOAD(load_compared)
 {
     const struct compare_scratch *sc = rq->scratch;
-    int64_t id = sc->id;
-    int rc = id ? 0 : store_read_comparison_of(reader, sc->measured, &id, err);
-    if (rc == 0)
-        *ret = load(reader, id);
-    return rc;
+    (void)err;
+    *ret = load(reader, sc->id);
+    return 0;
 }
 
 void comparison_loaded_free(void *loaded)
@@ -194,25 +191,30 @@ API_SERVE(api_comparison_cancel)
 
 /* --- posted --- */
 
-static int make(struct api *api, struct http_request *rq, struct comparison **ret,
-                int64_t *ret_measured, struct cail_err *err)
+/* *ret = NULL: it was made before. */
+static int make(struct api *api, struct http_request *rq, struct compare_scratch *sc,
+                struct comparison **ret, struct cail_err *err)
 {
-    char sha256[DIGEST_LEN] = "";
-    const char *key = rq->idempotency_key;
+    char sha256[DIGEST_LEN];
+    struct idem_made seen;
     struct comparison_request cr;
-    int rc = key ? api_check_key(key, err) : 0;
-    if (rc == 0)
-        rc = comparison_request_read(rq->body, rq->body_len, &cr, err);
+    int rc = api_key_seen(api, rq, sha256, &seen, err);
+    if (rc || seen.comparison) {
+        sc->id = seen.comparison;
+        sc->repeated = true;
+        return rc;
+    }
+    rc = comparison_request_read(rq->body, rq->body_len, &cr, err);
     if (rc)
         return rc;
-    if (key)
-        digest_hex(rq->body, rq->body_len, sha256);
     rc = api_pr_settle(api, &cr.pr, "/pr", err);
     if (rc == 0)
-        rc = engine_compare(api->engine, &cr, rq->body, rq->body_len, rq->peer.uid, key, sha256,
-                            ret, ret_measured, err);
-    if (rc == 0 && *ret)
+        rc = engine_compare(api->engine, &cr, rq->body, rq->body_len, rq->peer.uid, ret, err);
+    if (rc == 0) {
+        sc->id = seen.comparison = (*ret)->id;
         api_pr_known(api, (*ret)->pr);
+        api_key_keep(api, rq, sha256, &seen);
+    }
     comparison_request_done(&cr);
     return rc;
 }
@@ -227,13 +229,12 @@ API_SERVE(api_compare)
     if (rc)
         return rc;
     struct compare_scratch *sc = api_scratch(rq, sizeof *sc);
-    if (!sc->id && !sc->measured) {
-        rc = make(api, rq, &c, &sc->measured, err);
+    if (!sc->id) {
+        rc = make(api, rq, sc, &c, err);
         if (rc) {
             api_from_memory(api, reply); /* what it was refused for may not be durable yet */
             return rc;
         }
-        sc->id = c ? c->id : 0;
         if (c && !wait_s) {
             struct jw w = JW(&reply->body);
             comparison_summary(&w, c);
@@ -244,10 +245,6 @@ API_SERVE(api_compare)
             return 0;
         }
     }
-    if (!sc->id && !(l = api_loaded(rq)))
-        return api_reload(rq); /* made before: which one was it? */
-    if (!sc->id && l->rc == 0)
-        sc->id = comparison_view_row(l->view)->id;
     *ret_wait_key = sc->id;
     if (must_wait(api, rq, sc->id, wait_s))
         return HTTP_WAIT;
@@ -257,7 +254,7 @@ API_SERVE(api_compare)
     comparison_view_put(l->view, COMPARISON_JSON, NULL, &reply->body);
     api_from_memory(api, reply);
     api_location(reply, "comparisons", sc->id);
-    reply->status = sc->measured ? 200 : 201;
+    reply->status = sc->repeated ? 200 : 201;
     return 0;
 }
 

@@ -40,6 +40,7 @@ API_LOAD(load_confirm);
 void confirm_loaded_free(void *loaded);
 API_SERVE(api_confirm);
 API_SERVE(api_bisect);
+API_LOAD(load_bisected);
 API_LOAD(load_bisection);
 void bisection_loaded_free(void *loaded);
 API_SERVE(api_bisection);

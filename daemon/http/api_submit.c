@@ -64,7 +64,7 @@ int load_submit(void *reader, const struct http_request *rq, void **ret, struct 
     return rc;
 }
 
-int api_check_key(const char *key, struct cail_err *err)
+static int check_key(const char *key, struct cail_err *err)
 {
     size_t len = strlen(key);
     for (size_t i = 0; i < len; i++)
@@ -75,6 +75,25 @@ int api_check_key(const char *key, struct cail_err *err)
                        "an Idempotency-Key is 1 to %d printable ASCII characters",
                        IDEMPOTENCY_KEY_MAX);
     return 0;
+}
+
+int api_key_seen(struct api *api, const struct http_request *rq, char sha256[DIGEST_LEN],
+                 struct idem_made *ret, struct cail_err *err)
+{
+    const char *key = rq->idempotency_key;
+    *ret = (struct idem_made){0};
+    if (key == NULL)
+        return 0;
+    digest_hex(rq->body, rq->body_len, sha256);
+    int rc = check_key(key, err);
+    return rc ? rc : engine_key_seen(api->engine, rq->peer.uid, key, sha256, ret, err);
+}
+
+void api_key_keep(struct api *api, const struct http_request *rq, const char *sha256,
+                  const struct idem_made *made)
+{
+    if (rq->idempotency_key)
+        engine_key_keep(api->engine, rq->peer.uid, rq->idempotency_key, sha256, made);
 }
 
 static int parse_body(const struct http_request *rq, struct submission *sub, struct cail_err *err)
@@ -153,16 +172,16 @@ static int want_old(struct http_request *rq, enum want want, int64_t id)
 }
 
 /* The key was seen before: show what it made then, as it is now. */
-static int repeated(struct api *api, struct http_request *rq, const struct engine_submitted *made,
+static int repeated(struct api *api, struct http_request *rq, const struct idem_made *made,
                     struct http_reply *reply)
 {
-    if (made->old_group)
-        return want_old(rq, WANT_GROUP, made->old_group);
-    struct found f = {engine_job(api->engine, made->old_job), NULL};
+    if (made->group)
+        return want_old(rq, WANT_GROUP, made->group);
+    struct found f = {engine_job(api->engine, made->job), NULL};
     if (!f.live)
-        return want_old(rq, WANT_JOB, made->old_job);
+        return want_old(rq, WANT_JOB, made->job);
     job_reply(api, &f, reply);
-    api_location(reply, "jobs", made->old_job);
+    api_location(reply, "jobs", made->job);
     return 0;
 }
 
@@ -218,27 +237,30 @@ static int submit(struct api *api, struct http_request *rq,
                   const struct engine_known_states *states, struct http_reply *reply,
                   struct cail_err *err)
 {
-    const char *key = rq->idempotency_key;
-    char sha256[DIGEST_LEN] = "";
+    char sha256[DIGEST_LEN];
+    struct idem_made seen;
     CLEANUP(submission_done) struct submission sub = {0};
-    int rc = parse_body(rq, &sub, err);
+    int rc = api_key_seen(api, rq, sha256, &seen, err);
+    if (rc == 0 && (seen.job || seen.group))
+        return repeated(api, rq, &seen, reply);
+    if (rc == 0)
+        rc = parse_body(rq, &sub, err);
     if (rc == 0)
         rc = settle_prs(api, &sub, err);
     if (rc)
         return rc;
-    if (key)
-        digest_hex(rq->body, rq->body_len, sha256);
     struct engine_submitted made = {0};
-    rc = engine_submit(api->engine, &sub, rq->peer.uid, key, key ? sha256 : NULL, states, &made,
-                       err);
-    if (rc)
+    rc = engine_submit(api->engine, &sub, rq->peer.uid, states, &made, err);
+    if (rc) {
         api_from_memory(api, reply); /* what it was refused for may not be durable yet */
-    else if (made.needs_states)
+    } else if (made.needs_states) {
         rc = want_states(rq, &sub);
-    else if (made.repeated)
-        rc = repeated(api, rq, &made, reply);
-    else
+    } else {
+        seen = (struct idem_made){.job = made.group ? 0 : made.job[0]->id,
+                                  .group = made.group ? made.group->id : 0};
+        api_key_keep(api, rq, sha256, &seen);
         made_reply(api, &sub, &made, reply);
+    }
     for (size_t i = 0; rc == 0 && i < made.n; i++)
         api_pr_known(api, made.job[i]->pr);
     free(made.job);
@@ -254,8 +276,6 @@ API_SERVE(api_submit)
     if (l && l->want != WANT_STATES)
         return old_reply(api, sc, l, reply, err);
     int rc = API_NO_QUERY(rq, err);
-    if (rc == 0 && rq->idempotency_key)
-        rc = api_check_key(rq->idempotency_key, err);
     if (rc)
         return rc;
     if (!l)

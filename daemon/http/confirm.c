@@ -127,13 +127,12 @@ int confirm_queue(struct api *api, const struct confirm *c, uid_t uid, struct co
 {
     CLEANUP(str_done) struct str body = STR_INIT;
     struct comparison_request cr;
-    int64_t measured;
     *ret = NULL;
     put_body(c, &body);
     int rc = comparison_request_read(body.p, body.len, &cr, err);
     if (rc)
         return rc;
-    rc = engine_compare(api->engine, &cr, body.p, body.len, uid, NULL, NULL, ret, &measured, err);
+    rc = engine_compare(api->engine, &cr, body.p, body.len, uid, ret, err);
     comparison_request_done(&cr);
     for (size_t i = 0; rc == 0 && i < c->n_series; i++) {
         struct change_check check = {

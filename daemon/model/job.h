@@ -175,6 +175,11 @@ struct artifact {
     bool diff;
 };
 
+/* What a request with an Idempotency-Key has made: one of them, the others are 0. */
+struct idem_made {
+    int64_t job, group, comparison, bisection;
+};
+
 struct cache_entry {
     char *key;                   /* sha256 of recipe content, parameters, source and tools */
     char *recipe, *params, *sha; /* sha NULL = no source */

@@ -255,8 +255,8 @@ void store_end_leases(struct store_batch *b, int64_t attempt_id, int64_t at_us)
     batch_int(b, attempt_id);
 }
 
-void store_put_idem(struct store_batch *b, const char *key, const char *body_sha256, int64_t job_id,
-                    int64_t group_id, int64_t at_us)
+void store_put_idem(struct store_batch *b, const char *key, const char *body_sha256,
+                    const struct idem_made *made, int64_t at_us)
 {
     /* A key past its time may be used again before store_drop_idem swept it. */
     batch_op(b, W_IDEM_EXPIRE);
@@ -265,8 +265,10 @@ void store_put_idem(struct store_batch *b, const char *key, const char *body_sha
     batch_op(b, W_IDEM);
     put_string(b, key);
     put_string(b, body_sha256);
-    batch_int_or_null(b, job_id, 0);
-    batch_int_or_null(b, group_id, 0);
+    batch_int_or_null(b, made->job, 0);
+    batch_int_or_null(b, made->group, 0);
+    batch_int_or_null(b, made->comparison, 0);
+    batch_int_or_null(b, made->bisection, 0);
     batch_int(b, at_us);
 }
 

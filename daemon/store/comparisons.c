@@ -248,21 +248,6 @@ int store_read_aa(struct store_reader *r, const char *fingerprint, int64_t until
     return code;
 }
 
-int store_read_comparison_of(struct store_reader *r, int64_t measure_job, int64_t *ret,
-                             struct cail_err *err)
-{
-    CLEANUP(reader_resetp) sqlite3_stmt *st = NULL;
-    bool is_row;
-    int code = reader_stmt(r, R_COMPARISON_OF, &st, err);
-    if (code)
-        return code;
-    sqlite3_bind_int64(st, 1, measure_job);
-    code = reader_step(r, st, &is_row, err);
-    if (!code)
-        *ret = is_row ? sqlite3_column_int64(st, 0) : 0;
-    return code;
-}
-
 int store_read_noise(struct store_reader *r, int32_t limit,
                      void (*fn)(void *arg, const struct aa_row *row), void *arg,
                      struct cail_err *err)

@@ -121,9 +121,14 @@ static int load_idem(struct load *l, int64_t now_us)
     if (code)
         return code;
     sqlite3_bind_int64(st, 1, now_us - IDEMPOTENCY_KEEP_S * INT64_C(1000000));
-    while ((code = reader_step(&l->r, st, &is_row, l->err)) == 0 && is_row)
-        l->to->idem(l->to->arg, row_text(st, 0), row_text(st, 1), sqlite3_column_int64(st, 2),
-                    sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
+    while ((code = reader_step(&l->r, st, &is_row, l->err)) == 0 && is_row) {
+        const struct idem_made made = {.job = sqlite3_column_int64(st, 3),
+                                       .group = sqlite3_column_int64(st, 4),
+                                       .comparison = sqlite3_column_int64(st, 5),
+                                       .bisection = sqlite3_column_int64(st, 6)};
+        l->to->idem(l->to->arg, row_text(st, 0), row_text(st, 1), &made,
+                    sqlite3_column_int64(st, 2));
+    }
     return code;
 }
 

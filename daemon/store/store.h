@@ -60,8 +60,8 @@ struct store_loader {
     void (*lease)(void *arg, int64_t attempt_id, const char *kind, const char *what,
                   int64_t since_us);
     void (*cache)(void *arg, struct cache_entry *c);
-    void (*idem)(void *arg, const char *key, const char *body_sha256, int64_t job_id,
-                 int64_t group_id, int64_t at_us);
+    void (*idem)(void *arg, const char *key, const char *body_sha256, const struct idem_made *made,
+                 int64_t at_us);
     void (*setting)(void *arg, const char *key, const char *value);
     void (*pr)(void *arg, struct pr *p);       /* by id; NULL = not wanted */
     void (*topic)(void *arg, struct topic *t); /* by id; NULL = not wanted */
@@ -100,8 +100,8 @@ void store_put_queue(struct store_batch *b, const struct queue *q);
 void store_put_lease(struct store_batch *b, int64_t attempt_id, const char *kind, const char *what,
                      int64_t since_us); /* kind "gpu", what = uuid */
 void store_end_leases(struct store_batch *b, int64_t attempt_id, int64_t at_us);
-void store_put_idem(struct store_batch *b, const char *key, const char *body_sha256, int64_t job_id,
-                    int64_t group_id, int64_t at_us);
+void store_put_idem(struct store_batch *b, const char *key, const char *body_sha256,
+                    const struct idem_made *made, int64_t at_us);
 void store_drop_idem(struct store_batch *b, int64_t before_us);
 void store_put_results(struct store_batch *b, const struct result *r, size_t n);
 void store_put_artifacts(struct store_batch *b, const struct artifact *a, size_t n);
@@ -230,9 +230,6 @@ struct comparison_record {
 void comparison_record_done(struct comparison_record *rec);
 int store_read_comparison(struct store_reader *r, int64_t id, struct comparison_record *ret,
                           struct cail_err *err) NODISCARD;
-/* The comparison that a job measures; *ret 0 = none. */
-int store_read_comparison_of(struct store_reader *r, int64_t measure_job, int64_t *ret,
-                             struct cail_err *err) NODISCARD;
 /* Every A/A effect (at most `limit`), by machine and series. The strings are valid in the call
  * alone. */
 struct aa_row {

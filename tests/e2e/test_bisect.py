@@ -62,6 +62,22 @@ def test_the_culprit_is_found(lab):
     assert [b["id"] for b in listed["bisections"]] == [doc["id"]] and listed["next_cursor"] is None
 
 
+def test_a_key_bisects_once(lab):
+    toy(lab, culprit=5)
+    body = {"recipe": "toy", "commits": shas(9), "rounds": 6, "metric": "t"}
+    first = lab.post("/bisections", body, Idempotency_Key="k")
+    again = lab.post("/bisections", body, Idempotency_Key="k")
+    assert (first.status, again.status, again.json()["id"]) == (201, 200, first.json()["id"])
+    lab.kill9().start()
+    doc = end_of(lab, first.json()["id"])
+    late = lab.post("/bisections", body, Idempotency_Key="k")
+    assert (late.status, late.json()) == (200, doc)
+    assert late.headers["location"] == first.headers["location"]
+    other = lab.post("/bisections", {**body, "rounds": 7}, Idempotency_Key="k")
+    assert other.status == 409 and "bisection 1" in other.json()["detail"]
+    assert len(lab.read("/bisections")["bisections"]) == 1
+
+
 def test_ends_that_do_not_differ(lab):
     toy(lab, 99)
     doc = end_of(lab, bisect(lab, 4)["id"])

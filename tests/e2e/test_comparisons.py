@@ -361,6 +361,23 @@ def test_an_idempotency_key_compares_once(lab):
     assert len(lab.read("/comparisons")["comparisons"]) == 1
 
 
+def test_a_key_of_stored_runs_compares_once(lab):
+    ids = [lab.script("echo '::cail metric benchmark=b name=t value=1 unit=s better=lower'") for _ in range(2)]
+    for id in ids:
+        lab.end_of(id)
+    body = {"base": {"job": ids[0]}, "head": {"job": ids[1]}}
+    first = lab.post("/comparisons?wait=60", body, Idempotency_Key="k")
+    assert (first.status, first.json()["state"]) == (201, "finished")
+    for _ in range(2):
+        again = lab.post("/comparisons", body, Idempotency_Key="k")
+        assert (again.status, again.json()["id"]) == (200, first.json()["id"])
+        assert again.headers["location"] == first.headers["location"]
+        lab.kill9().start()
+    other = lab.post("/comparisons", {**body, "name": "other"}, Idempotency_Key="k")
+    assert other.status == 409 and "comparison 1" in other.json()["detail"]
+    assert len(lab.read("/comparisons")["comparisons"]) == 1
+
+
 def test_a_job_of_a_comparison_is_not_retried_alone(lab):
     doc = compare(lab, base=sh("true"), head=sh("true"), rounds=6, confirm=False)
     reply = lab.post(f"/jobs/{doc['jobs']['measure']}/retry", {})

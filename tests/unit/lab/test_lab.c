@@ -72,10 +72,10 @@ static void no_cache(void *arg, struct cache_entry *c)
     cache_entry_free(c);
 }
 
-static void no_idem(void *arg, const char *key, const char *sha, int64_t job, int64_t group,
+static void no_idem(void *arg, const char *key, const char *sha, const struct idem_made *made,
                     int64_t at)
 {
-    (void)arg, (void)key, (void)sha, (void)job, (void)group, (void)at;
+    (void)arg, (void)key, (void)sha, (void)made, (void)at;
 }
 
 static void no_setting(void *arg, const char *key, const char *value)

@@ -251,13 +251,14 @@ static UNUSED void fix_on_lease(void *arg, int64_t attempt, const char *kind, co
     fix_line(l, "lease %lld %s %s %lld\n", (long long)attempt, kind, what, (long long)since_us);
 }
 
-static UNUSED void fix_on_idem(void *arg, const char *key, const char *sha, int64_t job,
-                               int64_t group, int64_t at_us)
+static UNUSED void fix_on_idem(void *arg, const char *key, const char *sha,
+                               const struct idem_made *made, int64_t at_us)
 {
     struct fix_loaded *l = arg;
     l->n_idems++;
     fix_saw(l, 'i');
-    fix_line(l, "idem %s %s %lld %lld %lld\n", key, sha, (long long)job, (long long)group,
+    fix_line(l, "idem %s %s %lld %lld %lld %lld %lld\n", key, sha, (long long)made->job,
+             (long long)made->group, (long long)made->comparison, (long long)made->bisection,
              (long long)at_us);
 }
 

@@ -357,9 +357,13 @@ static void put_small_nouns(struct fix *f)
     store_put_lease(b, 3, "gpu", "GPU-1", 5); /* before its attempt: order does not matter */
     store_put_attempt(b, a, true);
     store_put_job(b, j, true);
-    store_put_idem(b, "old", "s0", 2, 0, T0 - 86400 * INT64_C(1000000) - 1);
-    store_put_idem(b, "one", "s1", 2, 0, T0 - 5);
-    store_put_idem(b, nasty, "s2", 0, 4, T0);
+    const struct idem_made job = {.job = 2}, group = {.group = 4}, compared = {.comparison = 5},
+                           bisected = {.bisection = 6};
+    store_put_idem(b, "old", "s0", &job, T0 - 86400 * INT64_C(1000000) - 1);
+    store_put_idem(b, "one", "s1", &job, T0 - 5);
+    store_put_idem(b, nasty, "s2", &group, T0);
+    store_put_idem(b, "three", "s3", &compared, T0 + 1);
+    store_put_idem(b, "four", "s4", &bisected, T0 + 2);
     store_put_setting(b, "lab", "x");
     store_put_setting(b, "lab", nasty);
     assert_int_equal(fix_commit(f, b, NULL), STORE_COMMITTED);
@@ -399,8 +403,10 @@ static void test_small_nouns_and_load_order(void **state)
     assert_int_equal(l->cache[0]->bytes, INT64_MAX);
     assert_int_equal(l->cache[0]->state, CACHE_READY);
     snprintf(expected, sizeof expected,
-             "lease 3 gpu GPU-1 5\nidem one s1 2 0 %lld\nidem %s s2 0 4 %lld\nsetting lab %s\n",
-             (long long)(T0 - 5), nasty, (long long)T0, nasty);
+             "lease 3 gpu GPU-1 5\nidem one s1 2 0 0 0 %lld\nidem %s s2 0 4 0 0 %lld\n"
+             "idem three s3 0 0 5 0 %lld\nidem four s4 0 0 0 6 %lld\nsetting lab %s\n",
+             (long long)(T0 - 5), nasty, (long long)T0, (long long)(T0 + 1), (long long)(T0 + 2),
+             nasty);
     assert_string_equal(l->text, expected);
     assert_int_equal(l->ids.job, 2);
     assert_int_equal(l->ids.attempt, 3);
@@ -409,7 +415,7 @@ static void test_small_nouns_and_load_order(void **state)
 
     /* an old key may be used again; leases end; swept keys go */
     struct store_batch *b = store_batch_new(f.s);
-    store_put_idem(b, "old", "s9", 2, 0, T0);
+    store_put_idem(b, "old", "s9", &(struct idem_made){.job = 2}, T0);
     store_end_leases(b, 3, 6);
     store_put_lease(b, 3, "gpu", "GPU-1", 7);
     store_end_leases(b, 3, 8);
@@ -417,7 +423,7 @@ static void test_small_nouns_and_load_order(void **state)
     assert_int_equal(fix_commit(&f, b, NULL), STORE_COMMITTED);
     l = fix_load(&f, &err);
     assert_int_equal(l->n_leases, 0);
-    assert_int_equal(l->n_idems, 2);
+    assert_int_equal(l->n_idems, 4);
     fix_loaded_free(l);
     fix_end(&f);
 }
