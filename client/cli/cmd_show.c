@@ -1,4 +1,4 @@
-/* cail show, why. */
+/* cail show, why, repro. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,5 +333,24 @@ int cmd_why(struct cli *cli)
     table_print(&t, STDOUT_FILENO, term_width(), term.colour, false);
     cail_reply_done(&r);
     print_gpus_of(cli, id);
+    return 0;
+}
+
+int cmd_repro(struct cli *cli)
+{
+    struct cail_reply r;
+    int64_t id;
+    int code = cli_one_job(cli, &id);
+    if (code == 0)
+        code = cli_call(cli, "GET", cail_path("/jobs/%" PRId64 "/repro", id), NULL, &r);
+    if (code != 0)
+        return code;
+    json_t *doc = cli->json ? cli_json(json_pack("{s:s%}", "script", r.text, r.len)) : NULL;
+    char *text = doc != NULL ? json_dumps(doc, JSON_COMPACT) : NULL;
+    cli_put(text != NULL ? text : r.text, text != NULL ? strlen(text) : r.len);
+    cli_put("\n", text != NULL);
+    free(text);
+    json_decref(doc);
+    cail_reply_done(&r);
     return 0;
 }

@@ -37,6 +37,7 @@ int cmd_ls(struct cli *cli);
 /* cmd_show.c */
 int cmd_show(struct cli *cli);
 int cmd_why(struct cli *cli);
+int cmd_repro(struct cli *cli);
 /* cmd_log.c */
 int cmd_log(struct cli *cli);
 int cmd_follow(struct cli *cli);

@@ -55,8 +55,10 @@ static void environment(const struct job_spec *spec, struct str *out)
     }
 }
 
+/* A branch moves on: the commit that was built is named instead, where it is known. */
 static void recipe(const struct job_spec *spec, struct str *out)
 {
+    json_t *sha = json_object_get(spec->json, "source_sha");
     CLEANUP(json_decrefp) json_t *params = NULL;
     struct cail_err err;
     const char *key;
@@ -67,7 +69,7 @@ static void recipe(const struct job_spec *spec, struct str *out)
         params = NULL;
     json_object_foreach(params, key, v) {
         CLEANUP(str_done) struct str pair = STR_INIT;
-        json_put_pair(&pair, key, v);
+        json_put_pair(&pair, key, sha && strcmp(key, "ref") == 0 ? sha : v);
         str_adds(out, " -p ");
         shell_quote(out, pair.p);
     }

@@ -1,11 +1,12 @@
 """Bisections on a real daemon: a toy recipe whose figure depends on the commit, so that every answer is
 known beforehand."""
 import json
+import os
 import subprocess
 
 import pytest
 
-from client import Client
+from client import Client, environment
 from fake_daemon import FakeDaemon, problem
 from daemon import BIN
 from lab import until
@@ -243,6 +244,22 @@ def test_a_range_is_a_trend_of_places_authors_and_subjects(toy_line):
                       (["--range", f"nothing..{shas[0]}"], "nothing is no commit")):
         done = cail.run("run", "bench", *args, cwd=tree)
         assert done.returncode in (64, 65) and say in done.stderr.decode(), done
+
+
+def test_repro_names_the_commit_that_was_built(toy_line, tmp_path):
+    d, cail, source, tree, shas = toy_line
+    assert cail.run("run", "bench", "-p", f"ref={source.branch}").returncode == 0
+    done = cail.run("repro", "1")
+    assert done.returncode == 0 and f"exec cail run 'bench' -p 'ref={shas[-1]}'" in done.stdout.decode()
+    assert json.loads(cail.run("repro", "1", "--json").stdout)["script"] == done.stdout.decode()
+    source.commit("a.txt", "999\n")
+    source.push()
+    (tmp_path / "again.sh").write_bytes(done.stdout)
+    again = subprocess.run(["bash", tmp_path / "again.sh"], capture_output=True, timeout=60,
+                           env=environment(tmp_path, cail.url, PATH=f"{BIN}:{os.environ['PATH']}"))
+    assert again.returncode == 0, again
+    assert points_of(d)["points"][-1]["value"] == 20, "not what the branch is by now"
+    assert cail.run("repro", "99").returncode == 65
 
 
 def test_the_client_bisects_between_two_commits(toy_line):
