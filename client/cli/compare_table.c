@@ -301,7 +301,8 @@ static void add_row(struct table *t, const json_t *row)
 static void print_rows(const json_t *doc, bool all)
 {
     char interval[40];
-    snprintf(interval, sizeof interval, "CHANGE [%.4g %%]", (1 - js_real(doc, "alpha", .05)) * 100);
+    double alpha = js_real(doc, "alpha", .05) / (double)js_int(doc, "looks", 1); /* of one look */
+    snprintf(interval, sizeof interval, "CHANGE [%.4g %%]", (1 - alpha) * 100);
     const struct column columns[] = {
         {"BENCHMARK", false, 12, 0}, {"METRIC", false, 6, 0}, {"BASE", true, 0, 2},
         {"HEAD", true, 0, 2},        {interval, true, 0, 0},  {"VERDICT", false, 8, 0},

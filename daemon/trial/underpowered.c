@@ -34,10 +34,10 @@ static void put_cure(struct str *s, int32_t rounds, int32_t present)
 static void say_impossible(struct str *s, const struct trial_plan *plan, int32_t n_series,
                            double alpha, int32_t needed)
 {
-    str_addf(s,
-             "underpowered: %d rounds cannot show any change among %d results, for the smallest "
-             "p possible is ",
-             plan->rounds, n_series);
+    str_addf(s, "underpowered: %d rounds cannot show any change", plan->rounds);
+    if (n_series > 1)
+        str_addf(s, " among %d results", n_series);
+    str_adds(s, ", for the smallest p possible is ");
     trial_p(s, stats_p_min(plan->rounds));
     str_adds(s, " and has to be ");
     trial_p(s, alpha / n_series);

@@ -195,6 +195,12 @@ def test_refusals_of_the_daemon(cail, played, daemon):
 
 # --- what is shown ---
 
+def test_the_interval_is_that_of_one_look(cail, played):
+    played.ends(rows=[row()], looks=2)
+    out = cail.run("compare", "show", "5").stdout.decode()
+    assert "CHANGE [97.5 %]" in out and "alpha 0.05 shared by 2 looks" in out
+
+
 def test_exit_codes(cail, played):
     for code in range(5):
         played.ends(exit_code=code)

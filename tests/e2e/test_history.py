@@ -11,6 +11,7 @@ import yaml
 
 from client import Client
 from daemon import Daemon
+from lab import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOC = yaml.safe_load((ROOT / "schema" / "openapi.yaml").read_text())
@@ -275,3 +276,26 @@ def test_client_marks(lab, cli):
     assert "release v9 at" in shown and "baseline mine at" in shown and "a remark" in shown
     for bad in (["baseline", "set", "x"], ["baseline", "release", "x"], ["annotate", "two", "words"]):
         assert cli.run(*bad).returncode == 64, bad
+
+
+def test_raw_samples_go_and_summaries_stay(labs):
+    """Never those of a pull request or a baseline."""
+    lab = labs().start()
+    lines = "\n".join(f"::cail metric benchmark=b name=t value={v} unit=s better=lower" for v in (1, 2, 9))
+    pr = {"pr": "https://github.com/llvm/llvm-project/pull/1"}
+    plain, marked, joined = [lab.script(f"cat <<E\n{lines}\nE", **more) for more in ({}, {}, pr)]
+    for id in (plain, marked, joined):
+        lab.end_of(id)
+    assert lab.post("/baselines", {"name": "good", "job": marked}).status == 201
+
+    def samples(id):
+        return lab.read(f"/jobs/{id}/results")["results"][0]["samples"]
+
+    lab.args += ["--set", "keep.results_days=0"]
+    lab.stop().start()
+    until(lambda: samples(plain) == [], "the old samples to go")
+    assert samples(marked) == samples(joined) == [1, 2, 9]
+    kept = lab.read(f"/jobs/{plain}/results")["results"][0]
+    assert kept["value"] == 2
+    point = lab.read("/results?benchmark=b")["series"][0]["points"][0]
+    assert (point["value"], point["n"], point["lo"], point["hi"]) == (2, 3, 1, 9)
