@@ -13,6 +13,8 @@
 
 #define NUMBER_MAX   48
 #define ROWS_FEW     12 /* so many that gate are shown whatever they say */
+#define UNSURE_FEW   8  /* else so many inconclusive ones, the largest changes */
+#define DIFF_LINES   16 /* of a text that differs; the report has all of it */
 #define SHORT_SHA    12
 #define ROUNDS_TIMED 6 /* under it no time can be told from its noise */
 #define DIGITS       5
@@ -263,8 +265,13 @@ static void print_head(const json_t *doc)
 }
 
 struct counts {
-    size_t gates, same, shown;
+    size_t gates, same, unsure, shown;
 };
+
+static bool says(const json_t *row, const char *verdict)
+{
+    return strcmp(js_text(row, "verdict"), verdict) == 0;
+}
 
 static struct counts count(const json_t *rows)
 {
@@ -274,7 +281,8 @@ static struct counts count(const json_t *rows)
         bool shown = flagged(row, "shown_only");
         n.shown += shown;
         n.gates += !shown;
-        n.same += !shown && strcmp(js_text(row, "verdict"), "same") == 0;
+        n.same += !shown && says(row, "same");
+        n.unsure += !shown && says(row, "inconclusive");
     }
     return n;
 }
@@ -298,6 +306,21 @@ static void add_row(struct table *t, const json_t *row)
     free(change);
 }
 
+static void print_folded(size_t same, size_t unsure, size_t shown)
+{
+    const char *comma = "";
+    if (same > 0)
+        term_printf("%zu more are the same", same);
+    comma = same > 0 ? ", " : comma;
+    if (unsure > 0)
+        term_printf("%s%zu more are inconclusive", comma, unsure);
+    comma = same + unsure > 0 ? ", " : comma;
+    if (shown > 0)
+        term_printf("%s%zu decide nothing", comma, shown);
+    if (same + unsure + shown > 0)
+        term_printf("; --rows lists them\n");
+}
+
 static void print_rows(const json_t *doc, bool all)
 {
     char interval[40];
@@ -311,24 +334,24 @@ static void print_rows(const json_t *doc, bool all)
     const json_t *rows = json_object_get(doc, "rows");
     struct counts n = count(rows);
     bool few = n.gates <= ROWS_FEW;
+    size_t unsure = 0;
     struct table t;
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        bool same = strcmp(js_text(row, "verdict"), "same") == 0;
-        if (all || (!flagged(row, "shown_only") && (few || !same)))
+        bool shown = flagged(row, "shown_only");
+        unsure += !shown && says(row, "inconclusive");
+        bool folded = says(row, "same") || (says(row, "inconclusive") && unsure > UNSURE_FEW);
+        if (all || (!shown && (few || !folded)))
             add_row(&t, row);
     }
     if (t.n_cells > 0) {
         term_printf("\n");
         table_print(&t, STDOUT_FILENO, term_width(), term.colour, true);
     }
-    if (!all && !few && n.same > 0)
-        term_printf("%zu more are the same", n.same);
-    if (!all && n.shown > 0)
-        term_printf("%s%zu decide nothing", !few && n.same > 0 ? ", " : "", n.shown);
-    if (!all && (n.shown > 0 || (!few && n.same > 0)))
-        term_printf("; --rows lists them\n");
+    if (!all)
+        print_folded(few ? 0 : n.same, few || n.unsure <= UNSURE_FEW ? 0 : n.unsure - UNSURE_FEW,
+                     n.shown);
 }
 
 static void print_checks(const json_t *doc)
@@ -374,6 +397,27 @@ static bool any_flagged(const json_t *doc, const char *flag)
     return false;
 }
 
+/* What differs in an artifact, without the two lines that name the sides. */
+static void print_diff(const json_t *diff)
+{
+    char *name = term_clean(js_text(diff, "name"));
+    const char *line = js_text(diff, "text");
+    int n = 0;
+    term_printf("differs: %s\n", name);
+    free(name);
+    for (; *line != '\0' && n < DIFF_LINES; n++) {
+        size_t len = strcspn(line, "\n");
+        char *raw = strndup(line, len), *text = term_clean(raw != NULL ? raw : "");
+        if (n >= 2)
+            term_printf("    %s\n", text);
+        free(raw);
+        free(text);
+        line += len + (line[len] == '\n');
+    }
+    if (*line != '\0')
+        term_printf("    ... and more; cail compare report has all of it\n");
+}
+
 /* Geometric mean, artifacts that differ, what could not be had. */
 static void print_rest(const json_t *doc)
 {
@@ -385,11 +429,8 @@ static void print_rest(const json_t *doc)
         term_printf("geometric mean: %s\n", change);
         free(change);
     }
-    for (size_t i = 0; i < json_array_size(diffs); i++) {
-        char *name = term_clean(js_text(json_array_get(diffs, i), "name"));
-        term_printf("differs: %s\n", name);
-        free(name);
-    }
+    for (size_t i = 0; i < json_array_size(diffs); i++)
+        print_diff(json_array_get(diffs, i));
     for (size_t i = 0; i < json_array_size(missing); i++) {
         const char *text = json_string_value(json_array_get(missing, i));
         char *clean = term_clean(text != NULL ? text : "");

@@ -9,6 +9,7 @@
  *   trial_case.c comparisons: rows become verdicts; on the reader thread
  *   trial_docs.c comparisons: verdicts become documents
  *   trial_diffs.c comparisons: artifacts side by side
+ *   trial_gates.c comparisons: what decides
  *   bisect.c     bisections: from one comparison to the next
  *   noise.c      what identical code did
  *   run.c        decisions become attempts; launching
@@ -288,14 +289,28 @@ bool trial_keeps(struct engine *e, const struct run *r, enum exec_outcome outcom
 void trial_settle(struct engine *e, struct trial *t, struct run *r, enum exec_outcome outcome,
                   struct attempt *a, const struct collected *c);
 void trial_judge_now(struct engine *e, int64_t id); /* EFFECT_JUDGE */
-/* trials.c: its goal has changed */
+/* trials.c: how many rounds the first look has; its plan or goal has changed. */
+void trial_plan_rounds(struct trial *t, int32_t rounds);
 void trial_replan(struct trial *t);
 
+/* trial_gates.c: what decides. The recipe's words count where the request says nothing. */
+void trial_take_words(struct comparison_request *rq, const char *compare);
+struct trial_rule {
+    const struct comparison_request *rq; /* with the recipe's words */
+    const struct trial_plan *plan;
+    bool tests; /* of struct trial_words */
+    bool asked; /* the request names what decides: other tests are none of its business */
+};
+bool trial_is_check(const struct trial_rule *rule, const struct result *r);
+/* by_itself: also where nobody names what decides. */
+bool trial_gates(const struct trial_rule *rule, const struct result *r, bool by_itself);
+/* It gates and has noise: one of so many that are tested at once. */
+bool trial_is_timed(const struct trial_rule *rule, const struct result *r);
+
 /* trial_case.c */
-/* How many of a process's results are tested at once: they gate and have noise. */
-int32_t trial_tested(const struct trial *t, const struct result *result, size_t n);
 bool comparison_view_wants_look(const struct comparison_view *v);
-bool comparison_view_wants_confirm(const struct comparison_view *v);
+/* Rounds of the batch that confirms; 0 = nothing is to be confirmed. */
+int32_t comparison_view_confirms(const struct comparison_view *v);
 void trial_diffs_find(struct comparison_view *v); /* trial_diffs.c; on the worker pool */
 /* Verdict, exit code and rows into the comparison that is about to finish. */
 void comparison_view_conclude(const struct comparison_view *v, struct comparison *c);

@@ -64,6 +64,7 @@ void launch_side(struct launch *l, const struct job *j, const struct trial *t, e
     put_env(l, t->rq.env);
     put_env(l, s->env);
     launch_put(l, "CAIL_ROUNDS", "1");
+    launch_put(l, "CAIL_FIRST", trial_slot_of(t)->round == 0 ? "1" : "0");
     if (p->params)
         put_params(l, p->params);
     put_uses(l, p->uses);

@@ -2,7 +2,6 @@
  * judgement a document. All on the reader thread; nothing here looks at the engine. */
 #include "engine/trial_view.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,26 +17,9 @@ enum { RESULTS_MAX = 2000000 };
 
 /* --- series --- */
 
-static bool gates(const struct comparison_view *v, const char *benchmark, const char *metric,
-                  bool by_itself)
+static struct trial_rule rule_of(const struct comparison_view *v)
 {
-    for (size_t i = 0; i < v->rq.n_metrics; i++) {
-        const char *glob = v->rq.metric[i];
-        CLEANUP(mem_freep) char *both = mem_printf("%s/%s", benchmark, metric);
-        if (fnmatch(glob, metric, 0) == 0 || fnmatch(glob, both, 0) == 0)
-            return true;
-    }
-    return !v->rq.n_metrics && by_itself;
-}
-
-/* Of what has a direction: what was asked for. Few rounds cannot tell a figure from its noise, and
- * a count of tests is told by the tests themselves. */
-static bool may_gate(const struct comparison_view *v, const struct result *r)
-{
-    bool paired = v->rq.kind != COMPARISON_UNPAIRED;
-    return r->better != BETTER_NEUTRAL &&
-           (r->kind == METRIC_EXACT || !paired || trial_plan_times(&v->plan)) &&
-           !(v->has_tests && strcmp(r->unit, "tests") == 0);
+    return (struct trial_rule){&v->rq, &v->plan, v->has_tests, v->asked};
 }
 
 /* Parameters in which the sides differ by request name no series: copies=40 is to be compared with
@@ -92,7 +74,7 @@ static int32_t series_of(struct comparison_view *v, const struct result *r, bool
     HASH_ADD_KEYPTR(hh, v->entries, s->key, strlen(s->key), s);
     if ((v->n_series & (v->n_series - 1)) == 0)
         v->series = mem_grow(v->series, v->n_series ? 2 * v->n_series : 1, sizeof *v->series);
-    bool test = v->has_tests && strcmp(r->metric, "elapsed") == 0;
+    struct trial_rule rule = rule_of(v);
     v->series[v->n_series++] = (struct trial_series){
         .benchmark = r->benchmark,
         .params = params,
@@ -100,9 +82,8 @@ static int32_t series_of(struct comparison_view *v, const struct result *r, bool
         .unit = r->unit,
         .better = r->better,
         .kind = r->kind,
-        .is_check = test,
-        .gates = test ? !v->asked || gates(v, r->benchmark, r->metric, true)
-                      : may_gate(v, r) && gates(v, r->benchmark, r->metric, by_itself),
+        .is_check = trial_is_check(&rule, r),
+        .gates = trial_gates(&rule, r, by_itself),
         .min_effect = v->rq.min_effect[r->kind],
         .floor = NAN,
     };
@@ -161,6 +142,19 @@ static void observe_process(struct comparison_view *v, const struct attempt *a,
         o.resolution = i < 2 ? 1e-6 : 1;
         observe(v, &o);
     }
+}
+
+/* Counts do without repetition what times need rounds for; a reader looks for them. */
+static const char *counters_missing(const struct comparison_view *v)
+{
+    bool any = false;
+    for (size_t i = 0; i < v->measure.n_attempts; i++) {
+        const struct attempt_end *end = &v->measure.attempt[i]->end;
+        if (end->instructions >= 0)
+            return NULL;
+        any |= end->wall_us >= 0;
+    }
+    return any ? "instructions: this machine gives its processes no counter of them" : NULL;
 }
 
 static void observe_attempt(struct comparison_view *v, const struct attempt *a,
@@ -330,27 +324,6 @@ static int read_record(struct store_reader *r, int64_t id, size_t results_max,
     return rc;
 }
 
-/* What the recipe says of gates and smallest effects counts where the request says nothing. */
-static void take_recipe_words(struct comparison_request *rq, const char *compare)
-{
-    CLEANUP(json_decrefp) json_t *v = NULL;
-    if (!compare || json_read(compare, strlen(compare), &v, NULL))
-        return;
-    const json_t *globs = json_object_get(v, "metrics");
-    const json_t *least = json_object_get(v, "min_effect");
-    if (!rq->n_metrics && json_array_size(globs)) {
-        free(rq->metric);
-        rq->metric = mem_array(json_array_size(globs), sizeof *rq->metric);
-        for (size_t i = 0; i < json_array_size(globs); i++)
-            rq->metric[rq->n_metrics++] = mem_strdup(json_string_value(json_array_get(globs, i)));
-    }
-    for (int i = 0; i < METRIC_KIND_COUNT; i++) {
-        const json_t *x = json_object_get(least, metric_kind_words[i]);
-        if (isnan(rq->min_effect[i]) && x)
-            rq->min_effect[i] = json_number_value(x);
-    }
-}
-
 static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t id, bool told,
                      struct cail_err *err)
 {
@@ -367,7 +340,7 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
     if (!rc) {
         v->asked = v->rq.n_metrics > 0;
         v->has_tests = words.tests;
-        take_recipe_words(&v->rq, words.compare);
+        trial_take_words(&v->rq, words.compare);
         find_own_params(v);
     }
     free(words.compare);
@@ -378,26 +351,6 @@ static int read_rows(struct comparison_view *v, struct store_reader *r, int64_t 
     if (!rc)
         rc = read_record(r, c->head_job, max, &v->prepared[1], &v->has[1], err);
     return rc;
-}
-
-int32_t trial_tested(const struct trial *t, const struct result *result, size_t n)
-{
-    struct comparison_view v = {.plan = t->plan, .has_tests = t->words.tests};
-    struct cail_err err;
-    int32_t tested = 0;
-    if (comparison_request_read(t->c->spec, strlen(t->c->spec), &v.rq, &err))
-        return 0;
-    take_recipe_words(&v.rq, t->words.compare);
-    for (size_t i = 0; i < n; i++) {
-        const struct result *r = &result[i];
-        bool test = v.has_tests && strcmp(r->metric, "elapsed") == 0;
-        tested += !test && r->kind != METRIC_EXACT && may_gate(&v, r) &&
-                  gates(&v, r->benchmark, r->metric, true);
-    }
-    if (!v.rq.recipe && !n)
-        tested = 1; /* a command's own time */
-    comparison_request_done(&v.rq);
-    return tested;
 }
 
 static void take_measurements(struct comparison_view *v)
@@ -487,6 +440,7 @@ static int see_case(struct comparison_view *v, struct store_reader *r, struct ca
     if (!v->failed && v->rec.comparison->state != COMPARISON_FAILED &&
         v->rec.comparison->state != COMPARISON_CANCELED)
         v->missing[0] = v->rec.comparison->reason;
+    v->missing[v->missing[0] != NULL] = counters_missing(v);
     int rc = read_floors(v, r, err);
     if (!rc)
         judge(v);
@@ -580,7 +534,9 @@ bool comparison_view_wants_look(const struct comparison_view *v)
     return v->j.wants_look;
 }
 
-bool comparison_view_wants_confirm(const struct comparison_view *v)
+int32_t comparison_view_confirms(const struct comparison_view *v)
 {
-    return v->j.wants_confirm;
+    if (!v->j.wants_confirm)
+        return 0;
+    return v->j.one_confirms ? 1 : v->plan.rounds;
 }

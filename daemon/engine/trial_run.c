@@ -117,15 +117,25 @@ static enum measurement_state state_of(const struct trial *t, const struct run *
     return r->tainted ? MEASUREMENT_TAINTED : MEASUREMENT_OK;
 }
 
-/* The first process tells how many figures are tested at once: is the plan strong enough for them?
- * Said before the rounds begin, for 3 % at the noise of a usual machine. */
+/* The first process, of the warm-up, tells how many figures are tested at once: is the plan strong
+ * enough for them, for 3 % at the noise of a usual machine? Where nobody said how many rounds, it
+ * becomes so, before anything that counts is measured; else, or where that takes too many, it is
+ * said. */
 static void say_power(struct trial *t, const struct collected *c)
 {
     char text[240];
-    int32_t wanted;
-    int32_t n = trial_tested(t, c ? c->result : NULL, c ? c->n_results : 0);
-    if (n && trial_underpowered(&t->plan, n, NAN, log1p(.03), &wanted, text, sizeof text))
+    const struct trial_rule rule = {&t->rq, &t->plan, t->words.tests, false};
+    int32_t n = t->rq.recipe || (c && c->n_results) ? 0 : 1, wanted; /* a command's own time */
+    for (size_t i = 0; c && i < c->n_results; i++)
+        n += trial_is_timed(&rule, &c->result[i]);
+    if (!n || !trial_underpowered(&t->plan, n, NAN, log1p(.03), &wanted, text, sizeof text))
+        return;
+    if (!t->rq.rounds && wanted > t->plan.rounds && wanted <= TRIAL_ROUNDS_UNASKED_MAX) {
+        trial_plan_rounds(t, wanted);
+        trial_replan(t);
+    } else {
         model_set(&t->c->reason, text);
+    }
 }
 
 /* The lease is t's until the next process begins or the comparison ends. */
@@ -280,8 +290,8 @@ static void judge_done(void *arg)
     int32_t more = t->goal.rounds + t->plan.rounds;
     bool look = j && !g->rc && first && comparison_view_wants_look(g->view) &&
                 more <= t->plan.rounds * t->plan.looks;
-    bool confirm =
-        j && !g->rc && first && t->plan.confirm && comparison_view_wants_confirm(g->view);
+    int32_t confirm =
+        j && !g->rc && first && t->plan.confirm ? comparison_view_confirms(g->view) : 0;
     if (!g->rc && !look && !confirm && !(j && j->cancel_requested)) {
         engine_work(e, find_diffs, diffs_done, g); /* and then the end */
         return;
@@ -295,8 +305,7 @@ static void judge_done(void *arg)
     } else if (j && j->cancel_requested) {
         job_finish(e, j, JOB_CANCELED, "canceled");
     } else {
-        measure_more(e, t, look ? TRIAL_BATCH_MAIN : TRIAL_BATCH_CONFIRM,
-                     look ? more : t->plan.rounds);
+        measure_more(e, t, look ? TRIAL_BATCH_MAIN : TRIAL_BATCH_CONFIRM, look ? more : confirm);
     }
     judging_free(g);
 }

@@ -40,7 +40,7 @@ struct comparison_view {
     struct trial_case c;
     struct trial_judgement j;
     char *fingerprint, *environment, *commands;
-    const char *missing[2];  /* what was said before it began: underpowered */
+    const char *missing[3];  /* what could not be had: power, counters; ends in NULL */
     struct trial_diff *diff; /* owned */
     size_t n_diffs;
     char *failed; /* a side whose processes fail again and again, in words; NULL = none */

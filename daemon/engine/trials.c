@@ -56,6 +56,13 @@ static char *plan_text(const struct trial *t)
     return str_take(&s);
 }
 
+void trial_plan_rounds(struct trial *t, int32_t rounds)
+{
+    t->plan.rounds = rounds;
+    t->plan.repeats_max = t->rq.repeats_max ? t->rq.repeats_max : rounds / 2 + 2;
+    t->goal = (struct trial_goal){.batch = TRIAL_BATCH_MAIN, .rounds = rounds};
+}
+
 void trial_replan(struct trial *t)
 {
     free(t->c->plan);
@@ -252,6 +259,7 @@ static int resolve_sides(struct engine *e, struct trial *t, size_t *ret_steps, b
     *ret_steps = r->n_steps - 1;
     t->words.compare = mem_strdup(r->compare);
     t->words.tests = finds_tests(r);
+    trial_take_words(&t->rq, t->words.compare);
     return 0;
 }
 
@@ -275,20 +283,18 @@ static int make_plan(const struct engine *e, struct trial *t, struct cail_err *e
     const struct recipe *r = rq->recipe ? catalogue_find(e->catalogue, rq->recipe) : NULL;
     bool checks = r && r->kind == KIND_CHECK;
     t->plan = (struct trial_plan){
-        .rounds = rq->rounds ? rq->rounds
-                  : checks   ? TRIAL_ROUNDS_CHECK
-                             : TRIAL_ROUNDS_DEFAULT,
         .looks = rq->looks ? rq->looks : 1,
         .confirm = rq->confirm,
         .alpha = rq->alpha,
     };
-    t->plan.repeats_max = rq->repeats_max ? rq->repeats_max : t->plan.rounds / 2 + 2;
+    trial_plan_rounds(t, rq->rounds ? rq->rounds
+                         : checks   ? TRIAL_ROUNDS_CHECK
+                                    : TRIAL_ROUNDS_DEFAULT);
     if (rq->has_seed)
         t->plan.seed = rq->seed;
     else
         rnd_bytes(&t->plan.seed, sizeof t->plan.seed);
     t->plan.seed &= INT64_MAX; /* JSON's integers are signed here */
-    t->goal = (struct trial_goal){.batch = TRIAL_BATCH_MAIN, .rounds = t->plan.rounds};
     return trial_plan_check(&t->plan, checks ? TRIAL_ROUNDS_CHECK : TRIAL_ROUNDS_MIN, err);
 }
 
@@ -432,6 +438,7 @@ void trial_loaded(struct engine *e, struct comparison *c, const struct measureme
         leave(e, c);
         return;
     }
+    trial_take_words(&t->rq, t->words.compare);
     struct job *j = engine_job(e, c->measure_job);
     if (j)
         j->measures = c->id;

@@ -230,6 +230,7 @@ static void conclude(const struct trial_case *c, struct trial_judgement *j, bool
             (row->verdict == VERDICT_REGRESSION || row->verdict == VERDICT_IMPROVEMENT) && !exact;
         j->wants_look |= row->verdict == VERDICT_INCONCLUSIVE && !exact;
     }
+    j->one_confirms = !j->wants_confirm;
     j->wants_confirm =
         (j->wants_confirm || once) && !c->confirmed_asked && !c->unpaired && c->comparable;
     j->wants_look &= !c->unpaired;

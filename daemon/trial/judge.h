@@ -106,6 +106,7 @@ struct trial_judgement {
     enum verdict verdict;
     int32_t exit_code;  /* for fail_on regression,failed,missing (trial_exit_code for others) */
     bool wants_confirm; /* batch 0 has unconfirmed changes, or new failures seen once */
+    bool one_confirms;  /* only the latter: one more round tells */
     bool wants_look;    /* something gates and is inconclusive */
 };
 

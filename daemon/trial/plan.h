@@ -23,6 +23,7 @@ enum {
     TRIAL_ROUNDS_CHECK = 1, /* of tests alone, which pass or fail */
     TRIAL_ROUNDS_MAX = 200, /* of one look */
     TRIAL_ROUNDS_DEFAULT = 10,
+    TRIAL_ROUNDS_UNASKED_MAX = 20, /* where nobody said how many: at most as many are taken */
     TRIAL_LOOKS_MAX = 5,
     TRIAL_TAKEN_MAX = 4096,
 };

@@ -33,6 +33,10 @@ metric() {
 # (CAIL_ROUNDS), whatever the parameter `rounds` says.
 rounds() { printf '%s' "${CAIL_ROUNDS:-$(param rounds "$1")}"; }
 
+# first_round: is this where what need not be repeated is done: tests, sizes, texts to compare? In a
+# comparison it is so in the first round of the experiment and of what confirms it.
+first_round() { [[ ${CAIL_FIRST:-1} == 1 ]]; }
+
 # program NAME DIR...: MEASURED, the program that is measured: of one side's own binaries where a
 # comparison names some (CAIL_BIN_DIR), else of the first folder that has it; 1 when none has.
 # shellcheck disable=SC2034 # for the steps

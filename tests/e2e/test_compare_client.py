@@ -267,6 +267,24 @@ def test_many_that_are_the_same_are_counted(cail, played):
     assert "gemm" in out and "b3 " not in out and "20 more are the same; --rows lists them" in out
 
 
+def test_of_many_inconclusive_ones_the_first_are_shown(cail, played):
+    played.ends(rows=[row()] + [row(f"u{i}", "inconclusive", 1.02) for i in range(15)] +
+                [row(f"s{i}", "same", 1) for i in range(3)] + [row("x", "same", 1, flags=["shown_only"])])
+    out = cail.run("compare", "show").stdout.decode()
+    assert "u7 " in out and "u8 " not in out and "u14 " in cail.run("compare", "show", "--rows").stdout.decode()
+    assert "3 more are the same, 7 more are inconclusive, 1 decide nothing; --rows lists them" in out
+
+
+def test_a_text_that_differs_is_shown_in_short(cail, played):
+    text = "--- base/a.txt\n+++ head/a.txt\n@@ -1 +1 @@\n-f t 10\n+f t \x1b[2J12\n"
+    played.ends(diffs=[{"name": "a.txt", "text": text}, {"name": "b.bin", "text": None},
+                       {"name": "c.txt", "text": "--- b\n+++ h\n" + "+x\n" * 30}])
+    out = cail.run("compare", "show").stdout.decode()
+    assert "differs: a.txt\n    @@ -1 +1 @@\n    -f t 10\n    +f t " in out and "\x1b" not in out
+    assert "differs: b.bin\ndiffers: c.txt\n" in out
+    assert out.count("    +x\n") == 14 and "    ... and more; cail compare report has all of it\n" in out
+
+
 def test_progress_line_by_line_where_there_is_no_terminal(cail, played, daemon):
     daemon.add_job(1, state="running", progress={"done": 43, "total": 100})
     daemon.add_job(2, state="succeeded", cached=True)

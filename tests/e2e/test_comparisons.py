@@ -119,6 +119,27 @@ def test_too_few_rounds_are_told_before_they_run(lab):
     assert doc["verdict"] in ("same", "inconclusive")
 
 
+def test_rounds_that_nobody_asked_for_are_as_many_as_it_takes(lab):
+    def printing(n):
+        return sh(f"for i in $(seq {n}); do echo \"::cail metric benchmark=b$i name=t value=1 unit=s better=lower\"; done")
+
+    few = compare(lab, base=printing(2), head=printing(2), confirm=False)
+    assert (few["rounds"], few["reason"]) == (10, None)
+    many = compare(lab, base=printing(40), head=printing(40), confirm=False)
+    assert 2 * 40 / 2 ** many["rounds"] <= .05 and many["rounds"] <= 20 and many["reason"] is None
+    assert {row(many, "t", f"b{i}")["n"] for i in range(1, 41)} == {many["rounds"]}
+    gated = compare(lab, base=printing(40), head=printing(40), metrics=["b1/t"], confirm=False)
+    assert gated["rounds"] == 10, "what is only shown asks for no rounds"
+    told = compare(lab, base=printing(40), head=printing(40), rounds=6, confirm=False)
+    assert told["rounds"] == 6 and told["reason"].startswith("underpowered")
+
+
+def test_instructions_are_counted_or_it_is_said_that_they_are_not(lab):
+    doc = compare(lab, base=figure(1), head=figure(1), rounds=6, confirm=False)
+    counted = any(r["metric"] == "instructions" for r in doc["rows"])
+    assert counted != any(m.startswith("instructions: ") for m in doc["missing"])
+
+
 def test_a_process_is_not_told_which_side_it_is(lab):
     out = lab.work / "env"
     text = f"env | sed 's/^CAIL_ATTEMPT.*=//;s/^CAIL_ART.*//;s/^CAIL_RES.*//' | grep -ci '=head\\|=base' >> {out}; true"
@@ -139,6 +160,44 @@ def test_each_side_is_built_once_and_measured_from_its_own_build(lab):
     again = compare(lab, recipe="built", base={"ref": "v2"}, head={"ref": "v3"}, rounds=6)
     assert (lab.work / "builds").read_text().split() == ["built"] * 2, "the builds are cached"
     assert lab.job(again["jobs"]["base"])["cached"]
+
+
+JUNIT = r"""
+echo "$CAIL_FIRST" >> %(work)s/first
+[ "$CAIL_FIRST" = 0 ] || cat $CAIL_BUILD_DIR/v >> %(work)s/tests
+failing=$(%(failing)s)
+[ "$CAIL_FIRST" = 0 ] || echo "<testsuite><testcase name='good'/><testcase name='bad'>$failing</testcase></testsuite>" \
+    > $CAIL_RESULTS/tests.xml
+echo "::cail metric benchmark=b name=time value=1 unit=s better=lower"
+[ -z "$failing" ]
+"""
+
+
+def compare_with_tests(lab, failing):
+    built(lab, measure=JUNIT % {"work": lab.work, "failing": failing})
+    doc = json.loads((lab.recipes / "tools/built/recipe.json").read_text())
+    doc["results"] = [{"parser": "junit", "file": "tests.xml"}]
+    (lab.recipes / "tools/built/recipe.json").write_text(json.dumps(doc))
+    until(lambda: lab.get("/recipes/built").json().get("results"), "the recipe to be seen")
+    return compare(lab, recipe="built", base={"ref": "v1"}, head={"ref": "v2"}, rounds=6)
+
+
+def test_tests_of_a_benchmark_run_once_and_a_new_failure_once_more(lab):
+    doc = compare_with_tests(lab, "[ $(cat $CAIL_BUILD_DIR/v) != 2 ] || echo '<failure/>'")
+    assert [(c["benchmark"], c["verdict"]) for c in doc["checks"]] == [("bad", "new_failure")]
+    assert (doc["verdict"], doc["exit_code"], doc["checks_same"]) == ("regression", 1, 1)
+    assert row(doc, "time", "b")["verdict"] == "same"
+    assert sorted((lab.work / "tests").read_text().split()) == ["1", "1", "2", "2"]
+    # the warm-up, the first round, five more, and one that confirms
+    assert (lab.work / "first").read_text().split() == ["0"] * 2 + ["1"] * 2 + ["0"] * 10 + ["1"] * 2
+    assert [m["batch"] for m in doc["measurements"]] == [0] * 14 + [1] * 2
+
+
+def test_a_test_that_fails_once_is_no_new_failure(lab):
+    doc = compare_with_tests(lab, f"[ $(cat $CAIL_BUILD_DIR/v)$CAIL_FIRST != 21 ] || [ -e {lab.work}/failed ] || "
+                             f"{{ touch {lab.work}/failed; echo '<failure/>'; }}")
+    assert [(c["benchmark"], c["verdict"]) for c in doc["checks"]] == [("bad", "flaky")]
+    assert doc["exit_code"] == 0
 
 
 def test_an_aa_comparison_builds_once(lab):
