@@ -15,8 +15,7 @@ IREE_COMPILER_SUBMODULES=(third_party/llvm-project third_party/stablehlo third_p
 # iree_options: CMAKE, and cmake's arguments that decide the content of the build, in IREE_OPTIONS.
 iree_options() {
     local compiler=OFF
-    CMAKE=$(param cmake)
-    CMAKE=${CMAKE:-cmake}
+    CMAKE=${CAIL_PARAM_CMAKE:-${CMAKE:-cmake}}
     [[ $(param variant runtime) != compiler ]] || compiler=ON
     IREE_OPTIONS=(
         "-DCMAKE_BUILD_TYPE=$(param build_type Release)"
@@ -25,7 +24,7 @@ iree_options() {
         "-DCMAKE_C_COMPILER=$BUILD_CC"
         "-DCMAKE_CXX_COMPILER=$BUILD_CXX"
         "-DIREE_ENABLE_LLD=$BUILD_LLD"
-        # The benchmark programs are made where tests are; of the tests none is built.
+        # The benchmark programs are made where tests are; of the tests those that are asked for are built.
         -DIREE_BUILD_TESTS=ON
         -DIREE_BUILD_SAMPLES=OFF
         -DIREE_BUILD_BINDINGS_TFLITE=OFF

@@ -4,15 +4,17 @@
 
 preflight_lack() { PREFLIGHT_LACKS+=("$1"); }
 
-# A parameter that bears the tool's name and holds a path (mlir_opt=/opt/bin/mlir-opt) is the tool.
+# A parameter that bears the tool's name and holds a path (mlir_opt=/opt/bin/mlir-opt) is the tool; then
+# a variable of that name, where the recipe passes one (CMAKE=/opt/cmake/bin/cmake).
 preflight_path() {
-    local var="CAIL_PARAM_${1^^}"
-    var=${var//[^A-Z0-9_]/_}
-    if [[ ${!var-} == /* ]]; then
+    local name=${1^^} var
+    name=${name//[^A-Z0-9_]/_}
+    for var in "CAIL_PARAM_$name" "$name"; do
+        [[ ${!var-} == /* ]] || continue
         [[ -x ${!var} && ! -d ${!var} ]] && printf '%s' "${!var}"
-    else
-        tool_path "$1"
-    fi
+        return
+    done
+    tool_path "$1"
 }
 
 preflight_tool() {

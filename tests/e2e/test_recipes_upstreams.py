@@ -216,6 +216,7 @@ project(fake C)
 if(NOT EXISTS ${CMAKE_SOURCE_DIR}/third_party/flatcc/a.txt)
   message(FATAL_ERROR "no flatcc")
 endif()
+enable_testing()
 add_subdirectory(runtime/src/iree/base)
 """
 GBENCH = r"""
@@ -244,9 +245,10 @@ def iree(tmp_path):
         git(up.work, "update-index", "--add", "--cacheinfo",
             f"160000,{git(sub.work, 'rev-parse', 'HEAD')},third_party/{name}")
     base = "runtime/src/iree/base"
-    for path, text in {".gitmodules": modules, "CMakeLists.txt": IREE, f"{base}/b.c": GBENCH, f"{base}/CMakeLists.txt":
+    for path, text in {".gitmodules": modules, "CMakeLists.txt": IREE, f"{base}/b.c": GBENCH, f"{base}/t.c": "int main(void) { return 0; }", f"{base}/CMakeLists.txt":
                        "add_executable(iree_bitmap_benchmark b.c)\nset_target_properties(iree_bitmap_benchmark PROPERTIES "
-                       "OUTPUT_NAME bitmap_benchmark)\nadd_custom_target(iree-run-module)\nadd_custom_target(iree-benchmark-module)\n"}.items():
+                       "OUTPUT_NAME bitmap_benchmark)\nadd_executable(bitmap_test t.c)\n"
+                       "add_test(NAME iree/base/bitmap_test COMMAND bitmap_test)\nadd_custom_target(iree-run-module)\nadd_custom_target(iree-benchmark-module)\n"}.items():
         write(up.work / path, text)
         git(up.work, "add", path)
     git(up.work, "commit", "-q", "-m", "tree")
@@ -259,7 +261,7 @@ def test_iree_runtime_is_built_and_its_benchmarks_run(job, iree):
     ok(job.go("setup-iree", "fetch", **iree))
     key = (job.attempt / "cache-key").read_text()
     assert "-DIREE_BUILD_COMPILER=OFF" in key and "compiler " in key
-    log = ok(job.go("setup-iree", "build", **iree))
+    log = ok(job.go("setup-iree", "build", CAIL_PARAM_TESTS="base", **iree))
     assert (job.build / "bench/bitmap_benchmark").resolve().is_file()
     assert [m["name"] for m in metrics(log)][0] == "wall"
     again = ok(job.go("setup-iree", "build", **iree))
@@ -267,18 +269,28 @@ def test_iree_runtime_is_built_and_its_benchmarks_run(job, iree):
     before = contents(job.build)
     use = {"CAIL_USE_SETUP_IREE": job.build, "CAIL_PARAM_PROGRAMS": "bitmap", "CAIL_PARAM_ROUNDS": 3}
     log = ok(job.go("iree-bench", "measure", **use))
-    assert "arg --benchmark_min_time=0.100000s" in log
+    assert "arg --benchmark_min_time=0.020000s" in log
+    assert [(m["benchmark"], m["name"], m["kind"]) for m in metrics(log)] == [("bitmap_benchmark", "text_size", "exact")]
+    assert re.search(r"^main T \d+$", (job.artifacts / "bitmap_benchmark.symbols.txt").read_text(), re.M)
+    assert 'name="iree/base/bitmap_test"' in (job.results / "tests.xml").read_text()
     assert len(list(job.results.glob("bitmap.*.json"))) == 3
     for f in job.results.iterdir():
         f.unlink()
-    ok(job.go("iree-bench", "measure", CAIL_ROUNDS=1, **use))
-    assert [f.name for f in job.results.iterdir()] == ["bitmap.1.json"]
+    log = ok(job.go("iree-bench", "measure", CAIL_ROUNDS=1, CAIL_FIRST=0, **use))
+    assert [f.name for f in job.results.iterdir()] == ["bitmap.1.json"] and metrics(log) == []
     assert contents(job.build) == before
     refuses(job.go("iree-bench", "measure", CAIL_PARAM_FILTER="none", **use), "no benchmark that matches")
     refuses(job.go("iree-bench", "measure", **{**use, "CAIL_PARAM_PROGRAMS": "nope"}), "it has: bitmap_benchmark")
     refuses(job.go("iree-bench", "measure", CAIL_PARAM_VARIANT="compiler", CAIL_USE_SETUP_IREE=job.build),
             "no program iree-compile")
     refuses(job.go("iree-bench", "measure"), "CAIL_USE_SETUP_IREE")
+    log = ok(job.go("iree-bench", "measure", CAIL_BIN_DIR=job.build / "bench", CAIL_PARAM_PROGRAMS="bitmap"))
+    assert "text_size" in log and "bitmap_test" not in log, "programs alone have no tests"
+    script(job.build / "runtime/src/iree/base/bitmap_test", "exit 1")
+    code, log = job.go("iree-bench", "measure", **use)
+    assert code == 1 and "tests of the runtime fail" in log
+    assert "<failure" in (job.results / "tests.xml").read_text() and (job.results / "bitmap.3.json").exists()
+    ok(job.go("iree-bench", "measure", CAIL_PARAM_TESTS="", **use))
 
 
 def test_iree_wants_a_newer_cmake_by_number(job, fake):
@@ -289,6 +301,8 @@ def test_iree_wants_a_newer_cmake_by_number(job, fake):
     new = script(job.tmp / "newer/cmake", "echo cmake version 3.31.6")
     assert job.step("say ran", PATH=fake.path, CAIL_REQUIRES=want, CAIL_PARAM_CMAKE=new)[0] == 0
     assert job.step("say ran", PATH=fake.path, CAIL_REQUIRES=want, CAIL_PARAM_CMAKE=old)[0] == REFUSED
+    assert job.step("say ran", PATH=fake.path, CAIL_REQUIRES=want, CMAKE=new)[0] == 0
+    assert job.step("say ran", PATH=fake.path, CAIL_REQUIRES=want, CMAKE=new, CAIL_PARAM_CMAKE=old)[0] == REFUSED
 
 
 # ---- XLA

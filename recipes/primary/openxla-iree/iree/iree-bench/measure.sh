@@ -1,12 +1,30 @@
 # shellcheck shell=bash
 # Runs the benchmark programs of the build it uses (variant runtime), or compiles the sample modules and
 # runs them with iree-benchmark-module (variant compiler). One Google Benchmark JSON file for each
-# program and round; nothing is written to the build.
+# program and round; nothing is written to the build. The runtime's tests and what needs no clock come
+# first and once: so both halves of a comparison's round begin with them, or neither.
+# shellcheck source=/dev/null
+. "$CAIL_LIB/binary.sh"
+
+# run_tests: the runtime's own, by ctest from a folder of ours, for it writes where it runs. Sets
+# TESTS_CODE; what came out of each is in tests.xml.
+run_tests() {
+    local ctest folders
+    folders=$(param tests base)
+    [[ -n $folders ]] || return 0
+    ctest=$(sed -n 's/^CMAKE_CTEST_COMMAND:INTERNAL=//p' "$USE_DIR/CMakeCache.txt")
+    [[ -x $ctest ]] || refuse "the ctest of the cmake that built it is gone from '$ctest'"
+    mkdir -p tests
+    printf 'subdirs("%s")\n' "$USE_DIR" >tests/CTestTestfile.cmake
+    "$ctest" --test-dir tests -R "^iree/(${folders//,/|})/" --no-tests=error --timeout 300 \
+        -j "$(granted_cpus)" --output-on-failure --output-junit "$CAIL_RESULTS/tests.xml" || TESTS_CODE=$?
+    [[ -s $CAIL_RESULTS/tests.xml ]] || die "ctest ended with code $TESTS_CODE and no results"
+}
 
 # min_time PROGRAM: the argument, in the form this version takes: a bare number of seconds before 1.8.
 min_time() {
     local s
-    s=$(us_to s $(($(param min_time_ms 100) * 1000)))
+    s=$(us_to s $(($(param min_time_ms 20) * 1000)))
     if "$1" --help 2>&1 | grep -q 'benchmark_min_time=.*<integer>x'; then
         printf -- '--benchmark_min_time=%ss' "$s"
     else
@@ -45,6 +63,9 @@ measure_runtime() {
     for name in "${names[@]}"; do
         tool "${name}_benchmark"
         say "$MEASURED"
+        if first_round; then
+            binary_figures "${name}_benchmark" "$MEASURED"
+        fi
         for ((round = 1; round <= rounds; round++)); do
             run_round "$name" "$round" "$MEASURED"
         done
@@ -70,7 +91,7 @@ measure_modules() {
             "$compile" --iree-hal-target-device=local --iree-hal-local-target-device-backends=llvm-cpu \
                 --iree-llvmcpu-target-cpu=host "$file" -o "$vmfb"
             metric "$name" compile_time "$(us_to ms $(($(now_us) - began)))" ms lower time
-            ((round > 1)) || metric "$name" vmfb_size "$(stat -c %s -- "$vmfb")" bytes lower exact
+            ((round > 1)) || ! first_round || metric "$name" vmfb_size "$(stat -c %s -- "$vmfb")" bytes lower exact
             run_round "$name" "$round" "$MEASURED" "--module=$vmfb" "--function=$entry" \
                 --device=local-task "${args[@]:1}"
         done
@@ -78,9 +99,15 @@ measure_modules() {
     rm -f -- "$CAIL_ATTEMPT_DIR/module.vmfb"
 }
 
-use_dir setup-iree
+TESTS_CODE=0 USE_DIR=''
+# A side's own programs stand for a build, and have no tests.
+[[ -n ${CAIL_BIN_DIR-} ]] || use_dir setup-iree
+if first_round && [[ -n $USE_DIR ]]; then
+    run_tests
+fi
 rounds=$(rounds 3) filter=$(param filter) done_rounds=0
 case $(param variant runtime) in
 runtime) measure_runtime ;;
 *) measure_modules ;;
 esac
+((TESTS_CODE == 0)) || die "tests of the runtime fail; what they say is above"

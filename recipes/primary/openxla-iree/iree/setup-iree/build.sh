@@ -4,12 +4,16 @@
 # shellcheck source=/dev/null
 . "$CAIL_LIB/iree.sh"
 
-# bench_targets: the ninja targets that are Google Benchmark programs of the runtime, by their files.
-# Those of one kernel each (ukernel tools) and of drivers that are not built are left out.
-bench_targets() {
+# runtime_targets FOLDER|FOLDER... NAME: the ninja targets that are programs of the runtime, by files.
+runtime_targets() {
     ninja -C "$CAIL_BUILD_DIR" -t targets all |
-        sed -n 's,^\(runtime/src/iree/\(base\|vm\|hal\|task\|tokenizer\|async\)/[^:]*_benchmark\): .*EXECUTABLE.*$,\1,p' |
-        grep -v '/module_size_benchmark$' | sort -u # that one is measured by its size
+        sed -En "s,^(runtime/src/iree/($1)/[^:]*_$2): .*EXECUTABLE.*$,\\1,p" | sort -u
+}
+
+# bench_targets: Google Benchmark programs. Those of one kernel each (ukernel tools) and of drivers that
+# are not built are left out; module_size_benchmark is measured by its size.
+bench_targets() {
+    runtime_targets 'base|vm|hal|task|tokenizer|async' benchmark | grep -v '/module_size_benchmark$'
 }
 
 # bench_link FILE: bench/NAME for each program of the list that was built.
@@ -56,6 +60,10 @@ list=$CAIL_ARTIFACTS/benchmarks.txt
 bench_targets >"$list"
 if ((${#targets[@]} == 0)); then
     mapfile -t targets < <(iree_tools && cat -- "$list")
+fi
+tests=$(param tests)
+if [[ -n $tests ]]; then
+    mapfile -t -O "${#targets[@]}" targets < <(runtime_targets "${tests//,/|}" test)
 fi
 ninja -C "$CAIL_BUILD_DIR" -j "$BUILD_JOBS" "${targets[@]}"
 bench_link "$list"
