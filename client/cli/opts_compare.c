@@ -87,7 +87,7 @@ const struct opt opts_bisect[] = {
     {"metric", 0, "GLOB", "only this metric decides", COMPLETE_NONE},
     {"benchmark", 'b', "GLOB", "only this benchmark decides", COMPLETE_NONE},
     {"path", 0, "PATH", "only commits that touch it", COMPLETE_FILE},
-    {"rounds", 0, "N", "pairs of processes of a comparison (default 10, at least 6)",
+    {"rounds", 0, "N", "pairs of processes of a comparison (default 10 or as many as it takes, at least 6)",
      COMPLETE_NONE},
     {"alpha", 0, "P", "how often a difference may be claimed where there is none (default 0.05)",
      COMPLETE_NONE},

@@ -508,6 +508,17 @@ void trial_finish(struct engine *e, struct trial *t, enum comparison_state to, c
     leave(e, c);
 }
 
+/* The commit that was prepared: its own, else that of the first build it uses. */
+static const char *prepared_sha(const json_t *spec)
+{
+    const char *sha = json_string_value(json_object_get(spec, "source_sha"));
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(spec, "uses"), i, one)
+        sha = sha ? sha : json_string_value(json_object_get(one, "sha"));
+    return sha;
+}
+
 /* What the measuring step finds of a side. */
 static void prepared(struct engine *e, struct trial *t, enum side side, const struct job *j)
 {
@@ -519,7 +530,7 @@ static void prepared(struct engine *e, struct trial *t, enum side side, const st
     if (json_read(j->spec, strlen(j->spec), &v, NULL) || job_spec_read(j->spec, &spec, NULL))
         return;
     model_set(&p->params, spec.params);
-    model_set(&p->sha, json_string_value(json_object_get(v, "source_sha")));
+    model_set(&p->sha, prepared_sha(v));
     if (json_object_get(v, "uses")) {
         free(p->uses);
         p->uses = json_text(json_object_get(v, "uses"));

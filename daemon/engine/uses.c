@@ -90,9 +90,8 @@ static int check_one(struct engine *e, struct job_request *by, const struct reci
                      struct cail_err *err)
 {
     CLEANUP(mem_freep) char *params = recipe_use_params(use, spec->params);
-    const char *tree = spec->worktree && shares_source(e, by->job->recipe, use->recipe)
-                           ? spec->worktree
-                           : NULL;
+    const char *tree =
+        spec->worktree && shares_source(e, by->job->recipe, use->recipe) ? spec->worktree : NULL;
     CLEANUP(mem_freep) char *body = body_of(by->job, use, params, spec->build_root, tree);
     struct engine_submitted none = {0};
     struct cail_err why;
@@ -196,7 +195,8 @@ void uses_take(struct engine *e, struct uses *u, uid_t uid)
     uses_free(u);
 }
 
-static void give_dir(struct engine *e, struct job *to, int64_t id, const char *dir)
+/* The folder of a build, and the commit it is of (NULL = none), into the spec of who uses it. */
+static void give_dir(struct engine *e, struct job *to, int64_t id, const char *dir, const char *sha)
 {
     CLEANUP(json_decrefp) json_t *v = NULL;
     size_t i;
@@ -208,6 +208,7 @@ static void give_dir(struct engine *e, struct job *to, int64_t id, const char *d
         if (json_integer_value(json_object_get(one, "job")) != id)
             continue;
         json_object_set_new(one, "dir", json_string(dir));
+        json_object_set_new(one, "sha", sha ? json_string(sha) : json_null());
         changed = true;
     }
     if (!changed)
@@ -221,11 +222,14 @@ void uses_finished(struct engine *e, const struct job *builder)
 {
     char want[40];
     CLEANUP(mem_freep) char *dir = cache_dir(e, builder);
+    CLEANUP(json_decrefp) json_t *spec = NULL;
     struct job *j, *tmp;
     if (!dir || builder->state != JOB_SUCCEEDED)
         return;
+    BUG_ON(json_read(builder->spec, strlen(builder->spec), &spec, NULL));
+    const char *sha = json_string_value(json_object_get(spec, "source_sha"));
     snprintf(want, sizeof want, "\"job\":%lld", (long long)builder->id);
     HASH_ITER(hh, e->jobs, j, tmp)
         if (j->recipe && strstr(j->spec, "\"uses\":[") && strstr(j->spec, want))
-            give_dir(e, j, builder->id, dir);
+            give_dir(e, j, builder->id, dir, sha);
 }

@@ -257,6 +257,7 @@ def test_builds_of_other_recipes_are_used_side_by_side(lab):
     doc = compare(lab, recipe="user", base={"ref": "v5"}, head={"ref": "v4"}, rounds=6)
     r = row(doc, "t")
     assert (r["base"]["median"], r["head"]["median"]) == (5, 4)
+    assert (doc["base"]["sha"], doc["head"]["sha"]) == ("v5", "v4"), "the commits of the builds"
 
 
 def test_a_job_of_its_own_finds_what_it_uses(lab):
