@@ -144,11 +144,11 @@ static void observe_process(struct comparison_view *v, const struct attempt *a,
     }
 }
 
-/* Counts do without repetition what times need rounds for; a reader looks for them. */
+/* Counts do without repetition what times need rounds for; a reader of times looks for them. */
 static const char *counters_missing(const struct comparison_view *v)
 {
     bool any = false;
-    for (size_t i = 0; i < v->measure.n_attempts; i++) {
+    for (size_t i = 0; trial_plan_times(&v->plan) && i < v->measure.n_attempts; i++) {
         const struct attempt_end *end = &v->measure.attempt[i]->end;
         if (end->instructions >= 0)
             return NULL;
