@@ -38,6 +38,20 @@ static void add_series(struct table *t, const json_t *s)
     free(params);
 }
 
+/* Its cards or its processor, and the host. */
+static void add_name(struct cail_buf *b, const json_t *machine)
+{
+    const json_t *cards = json_object_get(machine, "gpus");
+    const char *host = js_text(machine, "host");
+    size_t i;
+    json_t *card;
+    json_array_foreach(cards, i, card)
+        cail_buf_addf(b, "%s%s", i > 0 ? ", " : "", js_text(card, "model"));
+    if (json_array_size(cards) == 0)
+        cail_buf_addf(b, "%s", js_text(machine, "cpu"));
+    cail_buf_addf(b, "%s%s", host[0] != '\0' ? " of " : "", host);
+}
+
 static void print_machine(const json_t *m, int64_t *ret_wanted)
 {
     static const struct column columns[] = {
@@ -49,8 +63,9 @@ static void print_machine(const json_t *m, int64_t *ret_wanted)
     struct table t;
     size_t i;
     json_t *s;
+    add_name(&b, json_object_get(m, "machine"));
     cail_buf_addf(
-        &b, "machine %s: %" PRId64 " comparisons of identical code, %" PRId64 " with a false alarm",
+        &b, " (%s): %" PRId64 " comparisons of identical code, %" PRId64 " with a false alarm",
         js_text(m, "fingerprint"), js_int(m, "comparisons", 0), js_int(m, "alarms", 0));
     if (!js_null(m, "false_alarm_rate"))
         cail_buf_addf(&b, " (%.1f %%)", js_real(m, "false_alarm_rate", 0) * 100);

@@ -5,7 +5,8 @@ import * as fmt from "../fmt.js";
 import { Ago, Empty, Fetched, Flag, Head, Section, Strip, Table, useRowKeys, useSome } from "../ui.js";
 
 const percent = (v) => (v === null ? "–" : `${(v * 100).toFixed(2)} %`);
-export const machine = (m) => m?.gpu ?? m?.cpu ?? m?.cpu_model ?? m?.host ?? "";
+/** What a fingerprint stands for, in a few words: the cards, else the processor. */
+export const machine = (m) => m?.gpus?.map((g) => g.model).join(", ") || m?.cpu || m?.host || "";
 
 function Machine({ of: m }) {
   const far = Math.max(...m.series.flatMap((s) => s.effects.map(Math.abs))), wanted = Math.max(...m.series.map((s) => s.wanted));
