@@ -4,15 +4,18 @@ import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
 import { color, marks, Plot, thin } from "../plot.js";
 import { go, setQuery, useAddress } from "../route.js";
-import { Ago, Empty, Facts, Fetched, Filter, Flag, Head, Section, Spark, State, Strip, Table, useRowKeys } from "../ui.js";
+import { Ago, Empty, Facts, Fetched, Filter, Flag, Head, Section, Spark, State, Strip, Table } from "../ui.js";
 import { machine } from "./noise.js";
 
 const to = (s) => `/benchmarks/${fmt.path(raw(s.benchmark))}?series=${s.series}`;
 const change = (c) => fmt.pct((c.ratio - 1) * 100);
 const short = (p) => p.commit?.slice(0, 10) ?? `job ${p.job}`;
 
+/** For useGet: something was measured. */
+const measured = (name, d) => (name === "job" && d.state === "succeeded" && d.kind === "benchmark") || undefined;
+
 function Changes() {
-  const list = useGet("/results/changes?limit=6", (name) => name === "change" || undefined);
+  const list = useGet("/results/changes?limit=6", measured);
   if (!list.data?.changes.length) return "";
   return html`<${Section} id="changes" title="Newest changes"><${Table} label="changes">${list.data.changes.map((c) => html`<tr key=${c.id}><td><${State} of=${c.effect} /></td><td class="n">${change(c)}</td>
     <td class="wrap"><a href=${to(c)}>${c.benchmark}</a> <span class="quiet">${fmt.params(c.params)}</span></td><td>${c.metric}</td><td><code>${short(c.after)}</code> <span class="quiet">${c.after.subject ?? ""}</span></td><td>${c.tentative && html`<${Flag}>tentative<//>`}</td><td class="n quiet"><${Ago} at=${c.after.at} /></td></tr>`)}<//><//>`;
@@ -20,8 +23,7 @@ function Changes() {
 
 export function Benchmarks() {
   const { query } = useAddress(), q = query.get("q") ?? "", cursor = query.get("cursor") ?? "";
-  const list = useGet(`/benchmarks?limit=200${q && `&q=${encodeURIComponent(q)}`}${cursor && `&cursor=${cursor}`}`, (name, d) => (name === "job" && d.state === "succeeded" && d.kind === "benchmark") || undefined);
-  useRowKeys();
+  const list = useGet(`/benchmarks?limit=200${q && `&q=${encodeURIComponent(q)}`}${cursor && `&cursor=${cursor}`}`, measured);
   const none = html`<${Empty} title=${q ? "No series fits." : "Nothing was measured yet. A recipe that measures:"} cmd=${q ? null : "cail run mlir-opt-bench -p rounds=10"} />`;
   return html`<${Head} title="Benchmarks"><${Filter} value=${q} onInput=${(v) => setQuery({ q: v, cursor: null })} label="part of a name" /><//>${!q && !cursor && html`<${Changes} />`}
     <${Fetched} of=${list} what="benchmarks" rows=${12} missing=${none}>${(d) => (d.benchmarks.length ? html`<${Section} id="series" title="Series"><${Table} label="series" class="series" heads=${["benchmark", "metric", "#last", "unit", "newest runs", "#runs", "recipe", "#since"]}>
@@ -64,7 +66,7 @@ function One({ of: s }) {
 
 export function Series({ name }) {
   const { query } = useAddress(), one = query.get("series"), metric = query.get("metric");
-  const all = useGet(`/results?benchmark=${encodeURIComponent(raw(name))}${metric ? `&metric=${encodeURIComponent(metric)}` : ""}&samples=1&max_series=40`, (n, d) => (n === "change" || (n === "job" && d.state === "succeeded" && d.kind === "benchmark")) || undefined);
+  const all = useGet(`/results?benchmark=${encodeURIComponent(raw(name))}${metric ? `&metric=${encodeURIComponent(metric)}` : ""}&samples=1&max_series=40`, measured);
   return html`<${Fetched} of=${all} what="the series" rows=${12}>${(d) => {
     const s = d.series.find((x) => x.series === one) ?? d.series[0];
     if (!s) return html`<${Head} title=${name} /><p>Nothing of that name was measured. <a href="/benchmarks">All benchmarks</a></p>`;

@@ -7,7 +7,7 @@ import { JobTable, onQueue } from "../jobs.js";
 import { Ago, Empty, Fetched, Flag, Head, Loading, Section, State } from "../ui.js";
 import { EXAMPLE, onComparisons } from "./comparisons.js";
 import { GpuStrip } from "./gpus.js";
-import { noPrs, PrState } from "./prs.js";
+import { noPrs, onPrs, PrState } from "./prs.js";
 import { Capacity } from "./queue.js";
 
 /** When this browser was here before; told once a visit. */
@@ -53,7 +53,7 @@ function Floor() {
 }
 
 function Verdicts() {
-  const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?limit=20", (name) => name === "pr" || undefined);
+  const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?limit=20", onPrs);
   const all = list.data?.comparisons ?? [], open = prs.data?.prs.filter((p) => p.state === "open" || p.state === "unknown").slice(0, 8);
   return html`<${Section} id="verdicts" title="Latest verdicts" note=${html`<${Floor} />`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
       ${list.data === undefined && !list.error ? html`<${Loading} rows=${3} />` : all.length ? html`<ul class="verdicts">${all.map((c) => html`<${Verdict} key=${c.id} of=${c} />`)}</ul>` : html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`}<//>

@@ -8,6 +8,9 @@ import { setQuery, useAddress } from "../route.js";
 import { Ago, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Section, Table, Trouble } from "../ui.js";
 import { ComparisonTable } from "./comparisons.js";
 
+/** For useGet: a job may name a new pull request, or check a topic. */
+export const onPrs = (name, d) => (name === "job" && d.pr !== null) || undefined;
+
 const TONE = { open: "good", merged: "plain", closed: "plain", unknown: "plain" };
 const Out = ({ to, children }) => (/^https?:\/\//.test(to ?? "") ? html`<a href=${raw(to)} target="_blank" rel="noreferrer noopener">${children}</a>` : html`<span>${children}</span>`);
 export const PrState = ({ of }) => html`<${Flag} tone=${TONE[of] ?? "plain"}>${of}<//>`;
@@ -17,14 +20,14 @@ export const PrTable = ({ prs }) => html`<${Table} label="pull requests" heads=$
 export const noPrs = html`<${Empty} title="No pull request is known. Name one, and what is run for it gathers here:" cmd="cail pr add https://github.com/llvm/llvm-project/pull/123456" />`;
 
 export function Prs() {
-  const list = useGet("/prs?limit=500", (name) => name === "pr" || undefined);
+  const list = useGet("/prs?limit=500", onPrs);
   const filter = useAddress().query.get("filter") ?? "", fits = matcher(filter);
   return html`<${Head} title="Pull requests"><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} /><//>
     <${Fetched} of=${list} what="pull requests" missing=${noPrs}>${(d) => (d.prs.length ? html`<${PrTable} prs=${d.prs.filter((p) => fits(`${p.pr} ${p.title} ${p.state} ${p.author} ${p.note}`))} />` : noPrs)}<//>`;
 }
 
 export function Pr({ id }) {
-  const pr = useGet(`/prs/${id}`, (name) => ["pr", "comparison", "job"].includes(name) || undefined);
+  const pr = useGet(`/prs/${id}`, (name) => name === "comparison" || name === "job" || undefined);
   const [text, set] = useState(), [error, fail] = useState();
   useEffect(() => { getText(`/prs/${id}/report`).then(set, fail); }, [id, pr.data]);
   return html`<${Fetched} of=${pr} what="the pull request" missing=${html`<${Head} title=${`Pull request ${id}`} /><p>There is no such pull request. <a href="/prs">All of them</a></p>`}>${(d) => html`
@@ -36,7 +39,7 @@ export function Pr({ id }) {
 }
 
 export function Topics() {
-  const list = useGet("/topics?closed=1", (name) => name === "topic" || undefined);
+  const list = useGet("/topics?closed=1", onPrs);
   const none = html`<${Empty} title="No topic is known. One is a branch on its way to an upstream:" cmd="cail topic start llvm my-change" />`;
   return html`<${Head} title="Topics" sub="Branches on their way to an upstream"><a class="button" href="/upstreams">upstreams</a><//><${Fetched} of=${list} what="topics" missing=${none}>${(d) => (d.topics.length ? html`<${Table} label="topics" heads=${["topic", "upstream", "branch", "#ahead", "#behind", "check", "pull request", "#changed"]}>
     ${d.topics.map((t) => html`<tr key=${t.id}><td>${t.name} ${t.closed && html`<${Flag} tone="plain">closed<//>`}</td><td>${t.upstream}</td><td><code>${t.branch}</code></td><td class="n">${t.ahead}</td><td class="n">${t.behind}</td><td>${t.check && html`<a href=${`/jobs/${t.check.job}`}>${t.check.state ?? "job"} ${t.check.job}</a>`}</td>
