@@ -1,6 +1,7 @@
 // Addresses: the path says which page, the query what of it. Links are plain <a>; a click on one
 // that leads to a page of ours changes the page in place.
 import { useEffect, useState } from "./dom.js";
+import { vis } from "./door.js";
 
 const PAGES = /^\/($|queue$|jobs(\/\d+)?$|groups\/\d+$|benchmarks(\/|$)|(comparisons|bisections)(\/\d+)?$|noise$|prs(\/\d+)?$|topics$|upstreams$|gpus$|env$|cache$|recipes(\/[^/]+)?$)/;
 const readers = new Set();
@@ -17,6 +18,11 @@ export function go(url, replace) {
   }
 }
 
+/** A path as it is shown: raw() it for questions. One that is not well formed is its own name. */
+function decoded(path) {
+  try { return vis(decodeURIComponent(path)); } catch { return path; }
+}
+
 export function useAddress() {
   const [, redraw] = useState(0);
   useEffect(() => {
@@ -24,7 +30,7 @@ export function useAddress() {
     readers.add(fn);
     return () => readers.delete(fn);
   }, []);
-  return { path: decodeURI(location.pathname), query: new URLSearchParams(location.search) };
+  return { path: decoded(location.pathname), query: new URLSearchParams(location.search) };
 }
 
 /** Change query arguments in place; null or "" removes one. */

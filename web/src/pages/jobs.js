@@ -1,9 +1,10 @@
 import { html } from "../dom.js";
 import { post, useGet } from "../api.js";
+import { vis } from "../door.js";
 import * as fmt from "../fmt.js";
 import { isOver, JobTable, progressed } from "../jobs.js";
 import { setQuery, useAddress } from "../route.js";
-import { Act, Bar, Empty, Fetched, Filter, Flag, Head, Section, State, useRowKeys, useSome } from "../ui.js";
+import { Act, Bar, Empty, Fetched, Filter, Flag, Head, Section, State, useSome } from "../ui.js";
 
 const STATES = ["held", "queued", "running", "succeeded", "failed", "canceled", "timed_out", "lost", "dep_failed"];
 const ASKED = ["state", "kind", "recipe", "label", "pr", "user", "group", "q", "since", "queue", "cursor"];
@@ -32,11 +33,10 @@ export function Jobs() {
   for (const k of ASKED) if (query.get(k)) q.set(k, query.get(k));
   const list = useGet(`/jobs?limit=100${q.size ? `&${q}` : ""}`, query.get("cursor") ? undefined : onList("jobs"));
   const extra = ["recipe", "label", "pr", "user", "group", "since", "queue"].filter((k) => query.get(k));
-  useRowKeys();
   return html`<${Head} title="Jobs"><${Filter} value=${query.get("q") ?? ""} onInput=${(v) => setQuery({ q: v, cursor: null })} label="part of the name" />
       <${Pick} name="state" all=${STATES} now=${query.get("state") ?? ""} /><${Pick} name="kind" all=${["build", "benchmark", "check", "service"]} now=${query.get("kind") ?? ""} /><//>
     ${extra.length > 0 && html`<p class="chips">${extra.map((k) => html`<button key=${k} type="button" class="chip" onClick=${() => setQuery({ [k]: null, cursor: null })}
-      aria-label=${`remove the filter ${k}`}>${k}: ${query.get(k)} ×</button>`)}</p>`}
+      title="remove this filter">${k}: ${vis(query.get(k))} ×</button>`)}</p>`}
     <${Fetched} of=${list} what="jobs" rows=${12}>${(d) => (d.jobs.length ? html`<${JobTable} jobs=${d.jobs} label="jobs" />
       <p class="more">${query.get("cursor") && html`<a class="button" href="/jobs">newest</a>`}
         ${d.next_cursor && html`<button type="button" onClick=${() => { setQuery({ cursor: d.next_cursor }); scrollTo(0, 0); }}>older</button>`}</p>`

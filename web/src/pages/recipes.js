@@ -77,9 +77,9 @@ function Form({ recipe }) {
 }
 
 export function Recipe({ name }) {
-  const r = useGet(`/recipes/${encodeURIComponent(name)}`);
+  const r = useGet(`/recipes/${encodeURIComponent(raw(name))}`);
   const env = useGet("/env");
-  return html`<${Fetched} of=${r} what="the recipe">${(d) => {
+  return html`<${Fetched} of=${r} what="the recipe" missing=${html`<${Head} title=${name} /><p>There is no such recipe. <a href="/recipes">All recipes</a></p>`}>${(d) => {
     const state = env.data?.recipes.find((x) => x.name === d.name);
     return html`<${Head} title=${d.name} sub=${d.summary}><a class="button" href=${`/jobs?recipe=${encodeURIComponent(raw(d.name))}`}>its jobs</a><//>
       ${state && !state.ready && html`<p class="note warn">Not ready on this machine: it lacks ${state.missing.map((m) => `${m.tool}${m.need ? ` ${m.need}` : ""}`).join(", ")}. <a href="/env">Environment</a></p>`}
