@@ -30,22 +30,22 @@ export function Axis({ far }) {
 
 /** Each round: base and head joined by a line, coloured by which way it went. */
 export function Pairs({ row: r }) {
-  const ps = r.pairs ?? [], xs = ps.flatMap((p) => [p.base, p.head]).filter((v) => v !== null && isFinite(v));
+  const ps = r.pairs ?? [], apart = r.flags.includes("unpaired"), xs = ps.flatMap((p) => [p.base, p.head]).filter((v) => v !== null && isFinite(v));
   if (xs.length < 2) return html`<p class="none">No rounds to show.</p>`;
   const lo = Math.min(...xs), hi = Math.max(...xs), span = hi - lo || Math.abs(hi) || 1, step = Math.max(14, Math.min(46, 640 / ps.length)), left = 74, h = 190;
   const y = (v) => 12 + (1 - (v - lo + span * 0.06) / (span * 1.12)) * (h - 40), x = (i) => left + (i + 0.5) * step;
-  const width = left + ps.length * step + 96, again = ps.findIndex((p) => p.batch > 0);
+  const width = left + ps.length * step + 126, again = ps.findIndex((p) => p.batch > 0);
   const worse = (p) => (p.head === p.base || r.better === "neutral" ? "even" : p.head > p.base === (r.better === "lower") ? "bad" : "good");
-  return html`<figure class="pairs"><div class="wide" tabIndex="0" role="region" aria-label="rounds"><svg width=${width} height=${h} role="img" aria-label=${`${ps.length} rounds of ${r.benchmark} ${r.metric}: median ${fmt.num(r.base.median)} before, ${fmt.num(r.head.median)} after, ${r.unit}`}>
-    ${[lo, (lo + hi) / 2, hi].map((v) => html`<line class="grid" x1=${left} x2=${width - 92} y1=${y(v)} y2=${y(v)}/><text class="tick" x=${left - 8} y=${y(v) + 4}>${fmt.num(v)}</text>`)}
-    ${[["base", r.base.median], ["head", r.head.median]].map(([k, v]) => v !== null && html`<line class=${`med ${k}`} x1=${left} x2=${width - 92} y1=${y(v)} y2=${y(v)}/>`)}
-    <text class="end base" x=${width - 88} y=${y(r.base.median) + (r.base.median < r.head.median ? 12 : -4)}>before ${fmt.num(r.base.median)}</text><text class="end head" x=${width - 88} y=${y(r.head.median) + (r.base.median < r.head.median ? -4 : 12)}>after ${fmt.num(r.head.median)}</text>
+  return html`<figure class="pairs"><div class="wide" tabIndex="0" role="group" aria-label="rounds"><svg width=${width} height=${h} role="img" aria-label=${`${ps.length} rounds of ${r.benchmark} ${r.metric}: median ${fmt.num(r.base.median)} before, ${fmt.num(r.head.median)} after, ${r.unit}`}>
+    ${[lo, (lo + hi) / 2, hi].map((v) => html`<line class="grid" x1=${left} x2=${width - 122} y1=${y(v)} y2=${y(v)}/><text class="tick" x=${left - 8} y=${y(v) + 4}>${fmt.num(v)}</text>`)}
+    ${[["base", r.base.median], ["head", r.head.median]].map(([k, v]) => v !== null && html`<line class=${`med ${k}`} x1=${left} x2=${width - 122} y1=${y(v)} y2=${y(v)}/>`)}
+    <text class="end base" x=${width - 118} y=${y(r.base.median) + (r.base.median < r.head.median ? 12 : -4)}>before ${fmt.num(r.base.median)}</text><text class="end head" x=${width - 118} y=${y(r.head.median) + (r.base.median < r.head.median ? -4 : 12)}>after ${fmt.num(r.head.median)}</text>
     ${again > 0 && html`<line class="again" x1=${x(again - 0.5)} x2=${x(again - 0.5)} y1="2" y2=${h - 24}/><text x=${x(again - 0.5) + 4} y="10">measured again</text>`}
     ${ps.map((p, i) => html`<g key=${i} class=${`${worse(p)} ${p.tainted ? "tainted" : ""}`}><title>${`round ${p.round}, ${p.order === "BA" ? "after first" : "before first"}: ${fmt.num(p.base)} → ${fmt.num(p.head)} ${r.unit}${p.tainted ? ", tainted and not counted" : ""}`}</title>
-      ${p.base !== null && p.head !== null && html`<line x1=${x(i) - step * 0.2} x2=${x(i) + step * 0.2} y1=${y(p.base)} y2=${y(p.head)}/>`}
+      ${!apart && p.base !== null && p.head !== null && html`<line x1=${x(i) - step * 0.2} x2=${x(i) + step * 0.2} y1=${y(p.base)} y2=${y(p.head)}/>`}
       ${p.base !== null && html`<circle class="base" cx=${x(i) - step * 0.2} cy=${y(p.base)} r="3"/>`}${p.head !== null && html`<circle class="head" cx=${x(i) + step * 0.2} cy=${y(p.head)} r="3"/>`}</g>
       ${(ps.length <= 24 || i % 5 === 0) && html`<text class="round" x=${x(i)} y=${h - 8}>${p.round}</text>`}`)}</svg></div>
-    <figcaption class="quiet">${r.unit ? `${r.unit}, ${r.better === "neutral" ? "neither way is better" : `${r.better} is better`}. ` : ""}A line joins the two runs of a round; dashed = tainted, not counted.</figcaption></figure>`;
+    <figcaption class="quiet">${r.unit ? `${r.unit}, ${r.better === "neutral" ? "neither way is better" : `${r.better} is better`}. ` : ""}${apart ? "Two runs: their samples in order, not paired." : "A line joins the two runs of a round; dashed = tainted, not counted."}</figcaption></figure>`;
 }
 
 /** The row that matters most: what failed, then what got worse, by size. */

@@ -4,7 +4,7 @@ import { Axis, Interval, inWords, Pairs, reach, worst } from "../compare.js";
 import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
 import { setQuery, useAddress } from "../route.js";
-import { Act, Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, matcher, Section, Sort, State, Table, tone, useRowKeys, useSome, word } from "../ui.js";
+import { Act, Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, matcher, Section, Sort, State, Table, tone, useSome, word } from "../ui.js";
 
 export const EXAMPLE = "cail compare main HEAD --recipe mlir-opt-bench --rounds 10";
 // A side that has parameters alone is called by them, as JSON.
@@ -33,7 +33,6 @@ export function ComparisonTable({ all }) {
 export function Comparisons() {
   const list = useGet("/comparisons?limit=200", onComparisons);
   const filter = useAddress().query.get("filter") ?? "", fits = matcher(filter);
-  useRowKeys();
   const empty = html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`;
   return html`<${Head} title="Comparisons"><a class="button" href="/noise">noise</a><a class="button" href="/bisections">bisections</a><${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter" /><//>
     <${Fetched} of=${list} what="comparisons" missing=${empty}>${(d) => (d.comparisons.length ? html`<${ComparisonTable} all=${d.comparisons.filter((c) => fits(`${c.id} ${c.name} ${c.recipe} ${c.verdict} ${c.state} ${label(c.base)} ${label(c.head)} ${c.pr ?? ""}`))} />` : empty)}<//>`;
@@ -44,7 +43,7 @@ const SORTS = { benchmark: key, metric: (r) => r.metric, base: (r) => r.base.med
 
 function Row({ row: r, far, open }) {
   const id = key(r);
-  return html`<tr data-row=${id} class=${open ? "open" : ""}><td class="wrap"><button type="button" class="more-of" aria-expanded=${open} onClick=${() => setQuery({ row: open ? "" : raw(id) })}>${open ? "▾" : "▸"} ${r.benchmark}</button> <span class="quiet">${fmt.params(r.params)}</span></td>
+  return html`<tr data-row=${id} class=${open ? "open" : ""}><td class="wrap"><button type="button" class="more-of" aria-expanded=${open} onClick=${() => setQuery({ row: open ? "-" : raw(id) })}>${open ? "▾" : "▸"} ${r.benchmark}</button> <span class="quiet">${fmt.params(r.params)}</span></td>
     <td>${r.metric}</td><td class="n">${fmt.num(r.base.median)}</td><td class="n">${fmt.num(r.head.median)}</td><td class="unit">${r.unit}</td><td class=${`n ${tone(r.verdict)}`}>${r.effect > 0 ? fmt.pct((r.effect - 1) * 100) : "–"}</td>
     <td><${Interval} row=${r} far=${far} /></td><td class="n quiet">${r.p_holm === null || r.p_holm === undefined ? "–" : r.p_holm < 0.0001 ? "<0.0001" : r.p_holm.toFixed(4)}</td><td class="n quiet">${r.n}</td>
     <td><${State} of=${r.verdict} />${r.flags?.map((f) => html` <${Flag} key=${f} tone=${f === "confirmed" ? "plain" : "warn"}>${f.replaceAll("_", " ")}<//>`)}</td></tr>
@@ -69,16 +68,17 @@ function Rows({ of: c }) {
   return html`<div class="line"><span class="chips2">${kinds.map((k) => html`<button key=${k} type="button" class="chip" aria-pressed=${verdict === k} onClick=${() => setQuery({ verdict: verdict === k ? null : k })}><${State} of=${k} /> <span class="count">${rows0.filter((r) => r.verdict === k).length}</span></button>`)}
       ${extra > 0 && html`<button type="button" class="chip" aria-pressed=${shown} onClick=${() => setQuery({ shown: shown ? null : "1" })}>${extra} that gate nothing</button>`}</span>
       <${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter rows" /></div>
-    <${Table} label="figures" class="rows" heads=${[H("benchmark"), H("metric"), H("base", "before", 1), H("head", "after", 1), "unit", H("change", "change", 1), html`<th><${Axis} far=${far} /></th>`, H("p", "p", 1), "#n", H("verdict")]}>
+    <${Table} label="figures" class="rows" heads=${[H("benchmark"), H("metric"), H("base", "before", 1), H("head", "after", 1), "unit", H("change", "change", 1), html`<th><span class="sr">interval</span><${Axis} far=${far} /></th>`, H("p", "p", 1), "#n", H("verdict")]}>
       ${some.map((r) => html`<${Row} key=${key(r)} row=${r} far=${far} open=${asked === null ? r === main : raw(key(r)) === asked} />`)}<//>${more}`;
 }
 
 const Diff = ({ text }) => html`<pre tabIndex="0" class="diff">${text.split("\n").map((l) => html`<span class=${l[0] === "+" ? "good" : l[0] === "-" ? "bad" : l[0] === "@" ? "quiet" : ""}>${l}${"\n"}</span>`)}</pre>`;
 
 function Summary({ of: c }) {
-  const own = (c.rows ?? []).filter((r) => !onlyShown(r)), n = (v) => own.filter((r) => r.verdict === v).length, bad = n("regression"), good = n("improvement"), w = worst(own);
-  const parts = [bad && `${fmt.plural(bad, "figure")} got worse`, good && `${fmt.plural(good, "figure")} got better`, n("inconclusive") && `${n("inconclusive")} cannot be told`].filter(Boolean);
-  return html`<p class=${`verdict ${tone(stateOf(c))}`}><${State} of=${stateOf(c)} /> ${isLive(c) && c.verdict && html`<span>so far ${word(c.verdict)};</span>`} <span>${c.reason ?? (own.length ? `${parts.join(", ") || "nothing changed that matters"}, of ${own.length}` : "")}</span>
+  const own = (c.rows ?? []).filter((r) => !onlyShown(r)), n = (v, of = own) => of.filter((r) => r.verdict === v).length, bad = n("regression"), good = n("improvement"), broken = n("new_failure", c.checks ?? []), w = worst(own);
+  const parts = [broken && `${fmt.plural(broken, "check")} failed anew`, bad && `${fmt.plural(bad, "figure")} got worse`, good && `${fmt.plural(good, "figure")} got better`, n("inconclusive") && `${n("inconclusive")} cannot be told`].filter(Boolean).join(", ");
+  const said = parts || (own.length > 0 && !c.reason ? "nothing changed that matters" : "");
+  return html`<p class=${`verdict ${tone(stateOf(c))}`}><${State} of=${stateOf(c)} /> ${isLive(c) && c.verdict && html`<span>so far ${word(c.verdict)};</span>`} <span>${said}${said && own.length > 0 && `, of ${own.length}`}</span> <span>${c.reason}</span>
     ${w?.effect > 0 && ["regression", "improvement"].includes(w.verdict) && html`<span class="quiet">most: ${w.benchmark} ${w.metric} ${inWords(w)}</span>`}</p>`;
 }
 
@@ -95,10 +95,10 @@ export function Comparison({ id }) {
       ${isLive(d) && html`<${Act} danger run=${() => post(`/comparisons/${id}/cancel`, {})}>cancel<//>`}<//>
     <${Summary} of=${d} />${isLive(d) && html`<div class="progline"><${Progress} of=${d} /></div>`}
     ${d.rows?.length > 0 && html`<${Section} id="rows" title="Figures" note="a bar is the interval of the change, the grey band what does not matter"><${Rows} of=${d} /><//>`}
-    ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><${Table} label="checks" heads=${["check", "verdict", "before", "after"]}>${d.checks.map((k) => html`<tr><td class="wrap">${k.benchmark} <span class="quiet">${fmt.params(k.params)}</span></td><td><${State} of=${k.verdict} /></td><td>${k.base ?? "not there"}</td><td>${k.head ?? "not there"}</td></tr>`)}<//><//>`}
-    ${d.missing?.length > 0 && html`<${Section} id="missing" title="What is missing"><ul>${d.missing.map((m, i) => html`<li key=${i}>${typeof m === "string" ? m : fmt.params(m)}</li>`)}</ul><//>`}
+    ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><${Table} label="checks" heads=${["check", "verdict", "before", "after"]}>${d.checks.map((k, i) => html`<tr key=${i}><td class="wrap">${k.benchmark} <span class="quiet">${fmt.params(k.params)}</span></td><td><${State} of=${k.verdict} /></td><td>${k.base ?? "not there"}</td><td>${k.head ?? "not there"}</td></tr>`)}<//><//>`}
+    ${missing.length > 0 && html`<${Section} id="missing" title="What is missing"><ul>${missing.map((m) => html`<li key=${m}>${m}</li>`)}</ul><//>`}
     ${d.diffs?.length > 0 && html`<${Section} id="diffs" title="What the two made"><div>${d.diffs.map((x) => html`<details key=${x.name} open=${d.diffs.length === 1}><summary>${x.name} ${x.base_sha256 === x.head_sha256 ? "the same" : "differs"}</summary>${x.text && html`<${Diff} text=${x.text} />`}</details>`)}</div><//>`}
     <${Facts} of=${[["recipe", d.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(d.recipe))}`}>${d.recipe}</a>`], ["kind", { aa: "against itself" }[d.kind] ?? d.kind], ["rounds", d.rounds], ["chance of a false alarm", d.alpha && `${fmt.num(d.alpha * 100)} %`], ["before", html`<code>${d.base?.sha?.slice(0, 12) ?? label(d.base)}</code> <span class="quiet">${fmt.params(d.base?.params)}</span>`, "w2"],
-      ["after", html`<code>${d.head?.sha?.slice(0, 12) ?? label(d.head)}</code> <span class="quiet">${fmt.params(d.head?.params)}</span>`, "w2"], ["jobs", d.jobs && html`${job(d.jobs.base, "before")}${job(d.jobs.head, "after")}${job(d.jobs.measure, "measuring")}`], ["pull request", d.pr], ["machine", d.fingerprint && html`<code>${String(d.fingerprint).slice(0, 16)}</code>`], ["flags", d.flags?.length > 0 && d.flags.map((f) => html`<${Flag} key=${f}>${f.replaceAll("_", " ")}<//> `)],
+      ["after", html`<code>${d.head?.sha?.slice(0, 12) ?? label(d.head)}</code> <span class="quiet">${fmt.params(d.head?.params)}</span>`, "w2"], ["jobs", d.jobs && html`<span class="targets">${job(d.jobs.base, "before")}${job(d.jobs.head, "after")}${job(d.jobs.measure, "measuring")}</span>`], ["pull request", d.pr], ["machine", d.fingerprint && html`<code>${String(d.fingerprint).slice(0, 16)}</code>`], ["flags", d.flags?.length > 0 && d.flags.map((f) => html`<${Flag} key=${f}>${f.replaceAll("_", " ")}<//> `)],
       ["exit code", d.exit_code], ["finished", d.finished_at && html`<${Ago} at=${d.finished_at} />`]]} />`}<//>`;
 }
