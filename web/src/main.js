@@ -2,7 +2,7 @@ import "./style.css";
 import { html, render, useEffect, useState, useErrorBoundary, useRef } from "./dom.js";
 import * as live from "./live.js";
 import * as route from "./route.js";
-import { useKeys } from "./ui.js";
+import { ROW_KEYS, useKeys } from "./ui.js";
 import { Overview } from "./pages/overview.js";
 import { Queue } from "./pages/queue.js";
 import { Jobs, Group } from "./pages/jobs.js";
@@ -77,7 +77,7 @@ const HELP = [["/", "filter"], ["j k", "next, previous row"], ["Enter", "open"],
 function Help() {
   const box = useRef();
   const chord = useRef(0);
-  const keys = { "?": () => box.current.showModal(), n: () => route.go("/recipes"), g: () => { chord.current = Date.now(); } };
+  const keys = { ...ROW_KEYS, "?": () => box.current.showModal(), n: () => route.go("/recipes"), g: () => { chord.current = Date.now(); } };
   for (const [path, , key] of NAV) {
     const own = keys[key];
     keys[key] = () => {

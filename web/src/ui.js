@@ -197,7 +197,7 @@ export function Spark({ values, width = 140, height = 28, tone: t = "" }) {
 // --- tables ---
 
 /** A table that scrolls by itself where the page is narrow. heads: words, "#word" over numbers, or a <th>. */
-export const Table = ({ label, heads, children, ...more }) => html`<div class="wide" tabIndex="0" role="region" aria-label=${label}><table ...${more}>
+export const Table = ({ label, heads, children, ...more }) => html`<div class="wide" tabIndex="0" role="group" aria-label=${label}><table ...${more}>
   ${heads && html`<thead><tr>${heads.map((h) => (typeof h === "string" ? html`<th class=${h[0] === "#" ? "n" : ""}>${h.replace("#", "")}</th>` : h))}</tr></thead>`}<tbody>${children}</tbody></table></div>`;
 
 /** Which rows all words of a filter are in. */
@@ -225,7 +225,7 @@ export function useSome(all, step = 100) {
   return [all.length > n ? all.slice(0, n) : all, more || ""];
 }
 
-/** Single keys: {"/": fn}. Not while somebody writes. */
+/** Single keys: {"/": fn}; false = it was not meant. Not while somebody writes. */
 export function useKeys(keys) {
   const held = useRef(keys);
   held.current = keys;
@@ -240,15 +240,18 @@ export function useKeys(keys) {
   }, []);
 }
 
-/** j and k walk over a page's rows, as ↓ and ↑; Enter opens. Rows are [data-row] with a link. */
-export function useRowKeys(more = {}) {
-  const step = (d) => {
-    const rows = [...document.querySelectorAll("[data-row]")];
-    const i = rows.findIndex((r) => r.contains(document.activeElement));
-    rows[Math.max(0, Math.min(rows.length - 1, i + d))]?.querySelector("a")?.focus();
-  };
-  const current = () => document.activeElement?.closest?.("[data-row]")?.dataset.row;
-  const mine = {};
-  for (const [k, fn] of Object.entries(more)) mine[k] = () => { const id = current(); return id ? fn(id) : false; };
-  useKeys({ j: () => step(1), k: () => step(-1), "/": () => document.getElementById("filter")?.focus(), ...mine });
+const step = (d) => () => {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const i = rows.findIndex((r) => r.contains(document.activeElement));
+  rows[Math.max(0, Math.min(rows.length - 1, i + d))]?.querySelector("a,button")?.focus();
+};
+/** Every page has them: j and k walk over its rows, which are [data-row] with a link or a button; Enter opens. */
+export const ROW_KEYS = { j: step(1), k: step(-1), "/": () => document.getElementById("filter")?.focus() };
+
+/** Keys for the row that one is at: {c: fn(row)}. */
+export function useRowKeys(keys) {
+  useKeys(Object.fromEntries(Object.entries(keys).map(([k, fn]) => [k, () => {
+    const id = document.activeElement?.closest?.("[data-row]")?.dataset.row;
+    return id ? fn(id) : false;
+  }])));
 }

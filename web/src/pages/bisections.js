@@ -1,7 +1,7 @@
 import { html } from "../dom.js";
 import { post, useGet } from "../api.js";
 import * as fmt from "../fmt.js";
-import { Act, Ago, Bar, Empty, Facts, Fetched, Head, Section, State, Table, useRowKeys } from "../ui.js";
+import { Act, Ago, Bar, Empty, Facts, Fetched, Head, Section, State, Table } from "../ui.js";
 
 const short = (sha) => sha?.slice(0, 12);
 const change = (ratio) => ratio > 0 && fmt.pct((ratio - 1) * 100);
@@ -12,7 +12,6 @@ const Found = ({ of: b }) => (b.culprit ? html`<code>${short(b.culprit.sha)}</co
 
 export function Bisections() {
   const list = useGet("/bisections", (name) => name === "bisection" || undefined);
-  useRowKeys();
   return html`<${Head} title="Bisections" sub="The search for the commit that made a figure worse" /><${Fetched} of=${list} what="bisections">${(d) => (d.bisections.length ? html`
     <${Table} label="bisections" heads=${["#id", "state", "name", "between", "what it found", "#since"]}>${d.bisections.map((b) => html`<tr key=${b.id} data-row=${b.id}><td class="n"><a href=${`/bisections/${b.id}`}>${b.id}</a></td><td><${State} of=${b.state} /></td><td>${b.name}</td>
       <td><${Range} of=${b} /></td><td class="wrap"><${Found} of=${b} /></td><td class="n quiet"><${Ago} at=${b.finished_at ?? b.created_at} /></td></tr>`)}<//>`

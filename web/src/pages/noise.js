@@ -2,7 +2,7 @@ import { html } from "../dom.js";
 import { useGet } from "../api.js";
 import { raw } from "../door.js";
 import * as fmt from "../fmt.js";
-import { Ago, Empty, Fetched, Flag, Head, Section, Strip, Table, useRowKeys, useSome } from "../ui.js";
+import { Ago, Empty, Fetched, Flag, Head, Section, Strip, Table, useSome } from "../ui.js";
 
 const percent = (v) => (v === null ? "–" : `${(v * 100).toFixed(2)} %`);
 /** What a fingerprint stands for, in a few words: the cards, else the processor. */
@@ -23,7 +23,6 @@ function Machine({ of: m }) {
 /** What this installation says of itself: how often identical code was said to differ, and the floor of each series. */
 export function Noise() {
   const all = useGet("/noise", (name, d) => (name === "comparison" && d.kind === "aa" && d.state === "finished") || undefined);
-  useRowKeys();
   return html`<${Head} title="Noise" sub="What identical code did here. The floor of a series is what 95 % of its comparisons with itself stayed under; a smaller change decides nothing." />
     <${Fetched} of=${all} what="the noise">${(d) => (d.machines.length ? d.machines.map((m) => html`<${Machine} key=${m.fingerprint} of=${m} />`)
       : html`<${Empty} title="Nothing is known of the noise here. Twenty comparisons of a ref with itself tell it:" cmd="for i in $(seq 20); do cail compare --aa main --recipe mlir-opt-bench --wait; done" />`)}<//>`;
