@@ -1,8 +1,10 @@
 // What several pages show of jobs.
 import { html } from "./dom.js";
-import { post } from "./api.js";
+import { post, useGet } from "./api.js";
 import * as fmt from "./fmt.js";
 import { Act, Ago, Flag, Progress, Span, State, Table } from "./ui.js";
+
+const WHY_MAX = 3; // asked for each by itself, again at each event
 
 export const ENDED = ["succeeded", "failed", "canceled", "timed_out", "lost", "dep_failed"];
 export const isOver = (j) => ENDED.includes(j.state);
@@ -45,6 +47,13 @@ export function JobActions({ job: j, small }) {
     ${over && !small && html`<${Act} run=${() => retry(j.id)} label=${`run again job ${j.id}`}>run again<//>`}</span>`;
 }
 
+/** Its place in the queue; of those that are next, what they wait for. */
+function Waits({ id, place }) {
+  const why = useGet(place <= WHY_MAX ? `/jobs/${id}/why` : null, (name) => name === "job" || name === "queue" || undefined);
+  const text = why.data?.summary ?? (place === 1 ? "next" : `number ${place}`);
+  return html`<span class="quiet" title=${text}>${text}</span>`;
+}
+
 function Row({ job: j, actions, place }) {
   const over = isOver(j);
   return html`<tr data-row=${j.id}>
@@ -54,7 +63,7 @@ function Row({ job: j, actions, place }) {
       ${j.flags.map((f) => html` <${Flag} key=${f}>${f.replaceAll("_", " ")}<//>`)}
       <span class="what">${what(j)}</span></td>
     <td class="rem">${j.state === "running" && j.progress ? html`<${Progress} job=${j} />` : html`<span class="quiet">${remark(j) || (j.step && j.state === "running" ? j.step.name : "")}</span>`}
-      ${place && !j.reason && html`<span class="quiet">${place === 1 ? "next" : `number ${place}`}</span>`}</td>
+      ${place && !j.reason && html`<${Waits} id=${j.id} place=${place} />`}</td>
     <td class="n need quiet">${needs(j)}</td>
     <td class="n">${j.started_at ? html`<${Span} from=${j.started_at} to=${j.finished_at} />` : ""}</td>
     <td class="n quiet age"><${Ago} at=${j.finished_at ?? j.started_at ?? j.created_at} /></td>

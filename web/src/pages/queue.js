@@ -1,4 +1,4 @@
-import { html, useEffect, useRef, useState } from "../dom.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../dom.js";
 import { get, post, useGet } from "../api.js";
 import * as fmt from "../fmt.js";
 import { cancel, hold, isOver, JobTable, onQueue, release, retry, text } from "../jobs.js";
@@ -49,6 +49,13 @@ function Switches({ queue: q }) {
     <a class="button primary" href="/recipes">New job</a>`;
 }
 
+/** As tall as it once was, up to 25 rem: what is below stays where it is while jobs come and go. */
+function Room({ children }) {
+  const box = useRef();
+  useLayoutEffect(() => { box.current.style.minHeight = `min(25rem, ${box.current.offsetHeight}px)`; });
+  return html`<div ref=${box}>${children}</div>`;
+}
+
 function Some({ jobs, ...more }) {
   const [some, rest] = useSome(jobs);
   return html`<${JobTable} jobs=${some} ...${more} />${rest}`;
@@ -69,7 +76,7 @@ export function Queue() {
   });
   const pick = (jobs) => (filter ? jobs.filter((j) => fits(text(j))) : jobs);
   const part = (key, title, jobs, more) => html`<${Section} id=${key} title=${title} note=${jobs.length ? fmt.count(jobs.length) : ""}>
-    ${jobs.length ? html`<${Some} jobs=${pick(jobs)} label=${title} actions ...${more} />` : html`<p class="none">${more.none}</p>`}<//>`;
+    <${Room}>${jobs.length ? html`<${Some} jobs=${pick(jobs)} label=${title} actions ...${more} />` : html`<p class="none">${more.none}</p>`}<//><//>`;
   return html`<${Head} title="Queue" sub=${q.data && html`${q.data.paused && html`<${Flag}>paused: nothing starts<//> `}${q.data.draining && html`<${Flag}>draining: nothing is taken<//>`}`}>
       <${Filter} value=${filter} onInput=${(v) => setQuery({ filter: v })} label="filter jobs" />${q.data && html`<${Switches} queue=${q.data} />`}<//>
     <${Fetched} of=${q} what="the queue" rows=${10}>${(d) => html`
