@@ -37,7 +37,7 @@ export function Cache() {
   return html`<${Fetched} of=${cache} what="the build cache">${(d) => html`
     <${Head} title="Build cache" sub=${html`<code>${d.root}</code>`}><${Act} danger run=${() => post("/cache/prune", {}).then(() => cache.reload())}>remove old builds<//><//>
     <p><${Bar} done=${d.used_bytes} total=${d.limit_bytes} label="disk in use" /> <span class="num">${fmt.bytes(d.used_bytes)} of ${fmt.bytes(d.limit_bytes)}</span></p>
-    ${d.entries.length ? html`<${Table} label="builds" heads=${["recipe", "parameters", "commit", "state", "#size", "#used", "#last used", "#job", ""]}>
+    ${d.entries.length ? html`<${Table} label="builds" heads=${["recipe", "parameters", "commit", "state", "#size", "#used", "#last used", "#job", "remark"]}>
       ${d.entries.map((e) => html`<tr key=${e.key}><td>${e.recipe}</td><td class="wrap quiet">${fmt.params(e.params)}</td><td><code>${e.sha?.slice(0, 12)}</code></td><td>${e.state}</td><td class="n">${fmt.bytes(e.bytes)}</td><td class="n">${e.uses} ×</td>
         <td class="n"><${Ago} at=${e.last_used_at} /></td><td class="n"><a href=${`/jobs/${e.job}`}>${e.job}</a></td><td>${e.pinned && html`<${Flag} tone="plain">kept for ${e.pinned}<//>`}${e.evict && html`<${Flag}>goes next<//>`}</td></tr>`)}<//>`
       : html`<${Empty} title="No build is kept yet. A recipe with a build step makes one:" cmd=${`curl ${location.origin}/jobs -d recipe=setup-llvm -d params.targets=FileCheck`} />`}`}<//>`;
