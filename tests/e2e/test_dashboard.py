@@ -4,13 +4,17 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
+from urllib.parse import quote
 
 import pytest
 
+from gpu_lab import A, machine  # noqa: F401
+from lab import until
 from test_bisect import bisect, end_of as bisected, shas, toy
-from test_comparisons import compare as compared, figure
+from test_comparisons import REF, compare as compared, figure, recipe, sh
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -55,6 +59,15 @@ echo "::cail metric name=pace value=12.5 unit=s better=lower"
     if d.get("/", Accept=HTML).body.find(b"/assets/app.") < 0:
         pytest.skip("this build has no dashboard: npm ci in web/, then cmake again")
     return d
+
+
+@pytest.fixture
+def rich(labs, machine):  # noqa: F811
+    """A daemon with a card and the upstreams of the real recipes."""
+    machine.write([{"uuid": A}])
+    lab = labs("--set", f"gpu.nvml={machine.library}")
+    shutil.copytree(ROOT / "recipes/upstreams", lab.recipes / "upstreams")
+    return lab.start(CAIL_FAKE_NVML=str(machine.path))
 
 
 def run(daemon, case, answer=None, **args):
@@ -164,20 +177,60 @@ def test_submit_watch_read_compare_copy(daemon):
 @browser
 def test_noise_and_a_bisection(lab):
     toy(lab, 2, slow=1.25)
-    assert bisected(lab, bisect(lab, 4, name="it got slower")["id"])["culprit"]["sha"] == shas(4)[2]
     for _ in range(2):
         compared(lab, kind="aa", base=figure(1.0, "still"), rounds=6)
-    run(lab, "noise", culprit=shas(4)[2][:12], change="+25.00 %")
+
+    def answer(_):
+        assert bisected(lab, bisect(lab, 4, name="it got slower")["id"])["culprit"]["sha"] == shas(4)[2]
+    run(lab, "noise", answer, culprit=shas(4)[2][:12], change="+25.00 %")
     for scheme, width in (("light", 1280), ("dark", 390)):
         run(lab, "axe", scheme=scheme, width=width, paths=["/comparisons", "/bisections", "/bisections/1", "/noise"])
 
 
+def checks(lab):
+    """A test passed, one failed, on both sides or on one of them alone."""
+    def said(*failing):
+        cases = "".join(f'<testcase classname="suite" name="t{i}">{"<failure/>" if i in failing else ""}</testcase>'
+                        for i in range(5))
+        return f'<?xml version="1.0"?><testsuite name="s" tests="5">{cases}</testsuite>'
+    recipe(lab, "tests", {
+        "fetch": ("echo \"sha $CAIL_PARAM_REF\" > $CAIL_ATTEMPT_DIR/cache-key\n", {"keys_cache": True}),
+        "build": ("echo $CAIL_PARAM_REF > $CAIL_BUILD_DIR/v\n", {"cached": True}),
+        "measure": (f"case $(cat $CAIL_BUILD_DIR/v) in a) echo '{said(1, 2)}';; *) echo '{said(2, 3)}';; esac"
+                    " > $CAIL_RESULTS/r.xml\n", {})}, params=REF, kind="check")
+    return compared(lab, recipe="tests", base={"ref": "a"}, head={"ref": "b"}, rounds=6, confirm=False)["id"]
+
+
+def unpaired(lab, name):
+    """Two stored runs of eight samples each."""
+    lines = "\n".join(f"::cail metric benchmark={name} name=t value={i} unit=s better=lower" for i in range(8))
+    runs = [lab.script(f"cat <<'E'\n{lines}\nE", kind="benchmark") for _ in range(2)]
+    for job in runs:
+        lab.end_of(job)
+    return compared(lab, base={"job": runs[0]}, head={"job": runs[1]})["id"]
+
+
+@browser
+def test_kinds_of_comparisons(rich):
+    lab = rich
+    name = "BM_gemm<int,4>/threads:8?#%25&x"
+    ids = {"checks": checks(lab), "unpaired": unpaired(lab, name)}
+    lab.do("/prs", {"url": "llvm#7", "state": "open"})
+    for _ in range(2):
+        compared(lab, base=figure(1), head=figure(2), rounds=6, confirm=False, pr="llvm#7")
+    run(lab, "kinds", name=name, **ids)
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        run(lab, "axe", scheme=scheme, width=width, paths=["/", "/cache", "/prs/1", "/recipes/nosuch", "/jobs?pr=llvm%237",
+                                                           *(f"/comparisons/{id}" for id in ids.values())])
+
+
 @browser
 def test_keys(daemon):
+    ended = daemon.run("true")["id"]
     daemon.post("/queue/pause")
     for n in range(3):
         last = daemon.submit({"command": ["true"], "name": f"number{n}"})
-    run(daemon, "keys", name="number2", id=last["id"])
+    run(daemon, "keys", name="number2", id=last["id"], ended=ended, jobs=4)
 
 
 def evil_data(daemon):
@@ -201,6 +254,42 @@ def test_strings_of_strangers_are_text(daemon):
     run(daemon, "hostile", paths=evil_data(daemon), shown=SHOWN)
 
 
+def evil_lab(lab, machine, text):  # noqa: F811
+    """The same in what is measured, compared, searched for and reviewed."""
+    name, part = text[:150], text[:60]
+    rows, commit = lab.work / "rows.json", "a" * 40
+    rows.write_text(json.dumps([{"name": part, "benchmark": name, "unit": text[:30], "value": 1, "better": "lower",
+                                 "params": {"p": part}}]))
+    line = f"cp {rows} $CAIL_RESULTS/\n"
+    lab.end_of(lab.script(line, name=name, kind="benchmark", source={"ref": commit}, labels={"k": part}))
+    measured = lab.read("/benchmarks")["benchmarks"][0]["benchmark"]
+    lab.do("/baselines", {"name": part, "commit": commit})
+    lab.do("/releases", {"name": part, "commit": commit})
+    lab.do("/annotations", {"text": part, "benchmark": measured, "commit": commit})
+
+    def side(word):
+        return sh(f"{line}printf '%s\\n' {shlex.quote(text)} {word} > $CAIL_ARTIFACTS/{shlex.quote(part.replace('/', ''))}.txt")
+    compared(lab, base=side("a"), head=side("b"), rounds=6, confirm=False, name=name, pr="llvm#7",
+             artifacts=[{"path": "*.txt", "diff": True}])
+    compared(lab, kind="aa", base=sh(line), rounds=6, name=name)
+    toy(lab, 2, broken=[0])
+    bisected(lab, bisect(lab, 3, name=name)["id"])
+    lab.do("/prs", {"url": "llvm#7", "title": name, "note": text, "author": part, "state": "open"})
+    lab.do("/topics", {"upstream": "llvm", "name": "t", "branch": "topic/t", "worktree": f"/{part}", "pr": "7"})
+    recipe(lab, "evil", {"one": ("true\n", {})}, summary=name,
+           params={"p": {"type": "string", "default": part, "description": text[:150]}})
+    lab.do(f"/gpus/{A}/drain", {"note": part})
+    return [f"/benchmarks/{quote(measured)}", "/benchmarks", "/comparisons", "/comparisons/1", "/comparisons/1?shown=1", "/noise",
+            "/bisections", "/bisections/1", "/prs", "/prs/1", "/", "/recipes", "/recipes/evil", "/gpus", "/queue?filter=script",
+            f"/jobs?recipe={quote(part)}", f"/benchmarks/{quote(text)}", f"/recipes/{quote(part.replace('/', ''))}"]
+
+
+@browser
+def test_strings_of_strangers_are_text_in_the_lab(rich, machine):  # noqa: F811
+    text = "".join(c for c in EVIL if c.isprintable() or c in "\u202e\u2066\u200b")
+    run(rich, "hostile", paths=evil_lab(rich, machine, text), shown="<script>window.ran=1<")
+
+
 @browser
 def test_restart(daemon):
     port = daemon.port
@@ -215,6 +304,21 @@ def test_restart(daemon):
             daemon.start(port=port)
             daemon.submit({"command": ["true"], "name": "came later"})
     run(daemon, "restart", answer)
+
+
+@browser
+def test_restart_on_other_pages(lab):
+    toy(lab, 2)
+    bisected(lab, bisect(lab, 3)["id"])
+    compared(lab, kind="aa", base=figure(1), rounds=6)
+    def answer(word):
+        if word == "stop":
+            return lab.stop()
+        lab.start(port=lab.port)
+        bisected(lab, bisect(lab, 3)["id"])
+        compared(lab, kind="aa", base=figure(1), rounds=6)
+        return None
+    run(lab, "back", answer, paths=["/noise", "/bisections", "/bisections/1", "/comparisons", "/comparisons/1", "/jobs"])
 
 
 @browser

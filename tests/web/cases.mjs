@@ -77,6 +77,9 @@ const cases = {
 
   /** What identical code did, and the search for a commit. */
   async noise({ page }) {
+    await visit(page, "/bisections");
+    await ask("bisect");
+    await until(async () => /finished/.test(await page.locator("[data-row]").innerText()), "it appears and ends, without a reload");
     await visit(page, "/comparisons");
     await page.getByRole("link", { name: "noise", exact: true }).click();
     await page.waitForURL("**/noise");
@@ -117,6 +120,41 @@ const cases = {
     await page.waitForURL("**/queue");
     await page.keyboard.press("?");
     check(await page.locator("dialog[open]").count() === 1, "the help");
+    await page.keyboard.press("Escape");
+    await page.locator(`section#recent tr[data-row="${args.ended}"] a`).first().focus();
+    await page.keyboard.press("g");
+    await page.keyboard.press("r");
+    await page.waitForURL("**/recipes");
+    await visit(page, `/jobs/${args.ended}?tab=log`);
+    equal(await page.evaluate(() => fetch("/jobs", { headers: { Accept: "application/json" } }).then((r) => r.json()).then((d) => d.jobs.length)), args.jobs, "jobs: g r goes, and runs nothing again");
+    await page.keyboard.press("/");
+    equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "search the log", "where one writes");
+  },
+
+  /** Comparisons of other kinds than paired figures, and a benchmark whose name an address must escape. */
+  async kinds({ page }) {
+    await visit(page, `/comparisons/${args.checks}`);
+    const checks = page.locator("#checks tbody tr");
+    equal((await checks.allInnerTexts()).map((t) => t.split(/\s+/).slice(0, 2).join(" ")), ["suite.t3 ✕new", "suite.t2 ✕still", "suite.t1 ✓fixed"], "checks");
+    check((await page.locator(".verdict").innerText()).includes("1 check failed anew"), "the verdict in words");
+    await visit(page, `/comparisons/${args.unpaired}`);
+    await until(async () => (await page.locator(".pairs g circle").count()) === 16, "the samples of both");
+    equal(await page.locator(".pairs g line").count(), 0, "lines between runs that are no pairs");
+    await page.locator(".rows button.more-of").focus();
+    await page.keyboard.press("Enter");
+    await until(async () => (await page.locator(".pairs").count()) === 0, "the row is shut");
+    await visit(page, "/benchmarks");
+    await page.getByRole("link", { name: args.name }).click();
+    await page.waitForURL("**/benchmarks/**");
+    await settled(page);
+    equal(await page.locator("h1").innerText(), args.name, "its series");
+    check((await page.locator(".reading").innerText()).includes("3"), "its value");
+    await page.goto("/benchmarks/a%E2%80%AE%25b");
+    await settled(page);
+    equal(await page.locator("h1").innerText(), "a\\u{202e}%b", "a name that nobody measured");
+    await page.goto("/recipes/nosuch");
+    await settled(page);
+    equal(await page.locator("h1").innerText(), "nosuch", "a recipe that nobody wrote");
   },
 
   /** Strings of strangers are text, everywhere, and what hides or turns becomes visible. */
@@ -156,6 +194,21 @@ const cases = {
     await visit(page, "/queue");
     await until(async () => (await rows()).length === 3, "a fresh load");
     equal(after, await rows(), "rows after a fresh load");
+  },
+
+  /** The same of other pages. */
+  async back({ page, context }) {
+    const shown = (p) => p.locator("main").innerText().then((t) => t.replace(/\d+ (s|min) ago|just now/g, "ago"));
+    const fresh = await context.newPage();
+    for (const path of args.paths) {
+      await visit(page, path);
+      await ask("stop");
+      await until(async () => (await page.locator('[role="alert"]').count()) === 1, `${path} says that the daemon is gone`);
+      await ask("start");
+      await visit(fresh, path);
+      await until(async () => (await shown(page)) === (await shown(fresh)), `${path} shows what a fresh load shows`);
+      await until(async () => (await page.locator('[role="alert"]').count()) === 0, "the notice is gone");
+    }
   },
 
   /** A long log: few nodes, the end is followed, searched, and its first error found. */
