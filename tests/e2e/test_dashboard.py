@@ -333,6 +333,13 @@ def test_long_log(daemon):
 
 
 @browser
+def test_tall_log(daemon):
+    job = daemon.bash("seq 1 999999\nprintf 'x.c:1: error: and the end\n'\n")
+    assert daemon.wait_job(job["id"])["state"] == "succeeded"
+    run(daemon, "tall", id=job["id"], lines=1000000)
+
+
+@browser
 def test_thousands_wait(daemon):
     daemon.post("/queue/pause")
     for n in range(3):

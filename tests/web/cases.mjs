@@ -233,6 +233,20 @@ const cases = {
     await until(async () => (await page.locator(".line .tx").allInnerTexts()).some((t) => t.startsWith("row ")), "the middle");
   },
 
+  /** More lines than a scroll bar has pixels: the last one is reached. */
+  async tall({ page }) {
+    await visit(page, `/jobs/${args.id}?tab=log`);
+    await until(async () => (await page.locator(".logbar").innerText()).replaceAll("\u2009", "").includes(`${args.lines} lines`), "all lines are counted");
+    await page.locator(".logbox").evaluate((e) => { e.scrollTop = e.scrollHeight; });
+    const last = page.locator(".line", { hasText: "error: and the end" });
+    const below = () => last.evaluate((e) => e.getBoundingClientRect().bottom - document.querySelector(".logbox").getBoundingClientRect().bottom);
+    await until(async () => (await last.count()) === 1 && (await below()) <= 0, "the last line is seen");
+    await page.locator(".logbox").evaluate((e) => { e.scrollTop = 0; });
+    await until(async () => (await page.locator(".line .tx").first().innerText()) === "1", "the first line");
+    await page.getByRole("button", { name: "first error" }).click();
+    await until(async () => (await page.locator(".logbox .mark").count()) === 1 && (await below()) <= 0, "the first error");
+  },
+
   /** Thousands wait: few of them are nodes, all are found. */
   async many({ page }) {
     await visit(page, "/queue");

@@ -53,7 +53,8 @@ export function Log({ job, attempt, over, hole }) {
   }, [index, over]);
 
   const lines = index.lines;
-  const tall = lines * LINE_PX, squeeze = Math.max(1, tall / TALL_PX);
+  // The first line is at the scroll bar's begin and the last one at its end, however tall all of them are.
+  const tall = lines * LINE_PX, pad = Math.min(tall, TALL_PX), squeeze = pad > height ? (tall - height) / (pad - height) : 1;
   useLayoutEffect(() => {
     const el = box.current;
     if (!el) return;
@@ -71,7 +72,7 @@ export function Log({ job, attempt, over, hole }) {
     const el = box.current;
     setFollow(false);
     setMark(line);
-    el.scrollTop = Math.max(0, (line * LINE_PX) / squeeze - el.clientHeight / 3);
+    el.scrollTop = Math.max(0, (line * LINE_PX - height / 3) / squeeze);
     setTop(el.scrollTop);
   };
 
@@ -116,6 +117,6 @@ export function Log({ job, attempt, over, hole }) {
       <a href=${path} target="_blank">raw</a></div>
     ${error && html`<p class="note warn">${error.message}</p>`}
     <div class="logbox" ref=${box} onScroll=${scrolled} tabIndex="0" role="region" aria-label="log of job ${job}">
-      <div class="logpad" style=${{ height: `${Math.min(tall, TALL_PX)}px` }}><div class="lines" style=${{ transform: `translateY(${shift}px)` }}>${rows}</div></div>
+      <div class="logpad" style=${{ height: `${pad}px` }}><div class="lines" style=${{ transform: `translateY(${shift}px)` }}>${rows}</div></div>
       ${lines === 0 && !reading && html`<p class="none">${over ? "It said nothing." : "It has said nothing yet."}</p>`}</div></div>`;
 }
