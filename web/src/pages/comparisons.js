@@ -53,7 +53,7 @@ function Row({ row: r, far, open }) {
 const onlyShown = (r) => r.flags?.includes("shown_only");
 
 function Rows({ of: c }) {
-  const { query } = useAddress(), shown = query.get("shown") === "1", extra = c.rows.filter(onlyShown).length;
+  const { query } = useAddress(), extra = c.rows.filter(onlyShown).length, shown = query.get("shown") === "1" || extra === c.rows.length;
   const rows0 = useMemo(() => (shown ? c.rows : c.rows.filter((r) => !onlyShown(r))), [c.rows, shown]);
   const filter = query.get("filter") ?? "", verdict = query.get("verdict") ?? "", sort = query.get("sort") ?? "", asked = query.get("row");
   const main = useMemo(() => worst(c.rows), [c.rows]);
@@ -78,7 +78,7 @@ function Summary({ of: c }) {
   const own = (c.rows ?? []).filter((r) => !onlyShown(r)), n = (v, of = own) => of.filter((r) => r.verdict === v).length, bad = n("regression"), good = n("improvement"), broken = n("new_failure", c.checks ?? []), w = worst(own);
   const parts = [broken && `${fmt.plural(broken, "check")} failed anew`, bad && `${fmt.plural(bad, "figure")} got worse`, good && `${fmt.plural(good, "figure")} got better`, n("inconclusive") && `${n("inconclusive")} cannot be told`].filter(Boolean).join(", ");
   const said = parts || (own.length > 0 && !c.reason ? "nothing changed that matters" : "");
-  return html`<p class=${`verdict ${tone(stateOf(c))}`}><${State} of=${stateOf(c)} /> ${isLive(c) && c.verdict && html`<span>so far ${word(c.verdict)};</span>`} <span>${said}${said && own.length > 0 && `, of ${own.length}`}</span> <span>${c.reason}</span>
+  return html`<p class=${`verdict ${tone(stateOf(c))}`}><${State} of=${stateOf(c)} /> ${isLive(c) && c.verdict && html`<span>so far ${word(c.verdict)};</span>`} <span>${said}${said && own.length > 0 && `, of ${own.length}`}</span> ${c.reason && html`<span>${c.reason}</span>`}
     ${w?.effect > 0 && ["regression", "improvement"].includes(w.verdict) && html`<span class="quiet">most: ${w.benchmark} ${w.metric} ${inWords(w)}</span>`}</p>`;
 }
 

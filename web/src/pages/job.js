@@ -35,7 +35,7 @@ function Timeline({ job: j }) {
 /** The slowest edges of a build (.ninja_log) or events of a compiler (-ftime-trace) as bars. */
 function Edges({ all }) {
   const edges = all.filter((r) => r.value > 0 && (r.metric === "edge_time" || (r.params.event && r.metric === "wall_time"))).sort((a, b) => b.value - a.value).slice(0, 20);
-  return edges.length > 2 && html`<ul class="edges" aria-label="what took longest">${edges.map((r, i) => html`<li key=${i}><span class="clip" title=${r.params.output ?? r.params.event}>${r.params.output ?? r.params.event}</span><${Bar} done=${r.value} total=${edges[0].value} label=${r.params.output ?? r.params.event} /><span class="num">${fmt.num(r.value)} ${r.unit}</span></li>`)}</ul>`;
+  return edges.length > 2 && html`<ul class="edges" aria-label="what took longest">${edges.map((r, i) => html`<li key=${i}><span>${r.params.output ?? r.params.event}</span><${Bar} done=${r.value} total=${edges[0].value} label=${r.params.output ?? r.params.event} /><span class="num">${fmt.num(r.value)} ${r.unit}</span></li>`)}</ul>`;
 }
 
 function Metrics({ id, summary }) {
