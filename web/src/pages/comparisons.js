@@ -6,7 +6,8 @@ import * as fmt from "../fmt.js";
 import { setQuery, useAddress } from "../route.js";
 import { Act, Ago, Bar, Copy, Empty, Facts, Fetched, Filter, Flag, Head, matcher, Section, Sort, State, Table, tone, useSome, word } from "../ui.js";
 
-export const EXAMPLE = "cail compare main HEAD --recipe mlir-opt-bench --rounds 10";
+export const EXAMPLE = ["cail compare main HEAD --recipe mlir-opt-bench --rounds 10",
+  `curl ${location.origin}/comparisons --json '{"recipe": "mlir-opt-bench", "base": {"ref": "main"}, "head": {"ref": "pull/123456"}}'`];
 // A side that has parameters alone is called by them, as JSON.
 const label = (s) => {
   try { return s.label[0] === "{" ? fmt.params(JSON.parse(s.label)) : s.label; } catch { return s?.label ?? s?.sha?.slice(0, 12) ?? "?"; }
@@ -82,6 +83,12 @@ function Summary({ of: c }) {
     ${w?.effect > 0 && ["regression", "improvement"].includes(w.verdict) && html`<span class="quiet">most: ${w.benchmark} ${w.metric} ${inWords(w)}</span>`}</p>`;
 }
 
+/** What could not be had; the reason stands above already. */
+function Missing({ of: c }) {
+  const all = c.missing?.filter((m) => m !== c.reason) ?? [];
+  return all.length > 0 && html`<${Section} id="missing" title="What is missing"><ul>${all.map((m) => html`<li key=${m}>${m}</li>`)}</ul><//>`;
+}
+
 export function Comparison({ id }) {
   const c = useGet(`/comparisons/${id}`, (name, d, now, soon) => {
     if (name !== "comparison" || d.id !== id || !now) return undefined;
@@ -96,7 +103,7 @@ export function Comparison({ id }) {
     <${Summary} of=${d} />${isLive(d) && html`<div class="progline"><${Progress} of=${d} /></div>`}
     ${d.rows?.length > 0 && html`<${Section} id="rows" title="Figures" note="a bar is the interval of the change, the grey band what does not matter"><${Rows} of=${d} /><//>`}
     ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><${Table} label="checks" heads=${["check", "verdict", "before", "after"]}>${d.checks.map((k, i) => html`<tr key=${i}><td class="wrap">${k.benchmark} <span class="quiet">${fmt.params(k.params)}</span></td><td><${State} of=${k.verdict} /></td><td>${k.base ?? "not there"}</td><td>${k.head ?? "not there"}</td></tr>`)}<//><//>`}
-    ${missing.length > 0 && html`<${Section} id="missing" title="What is missing"><ul>${missing.map((m) => html`<li key=${m}>${m}</li>`)}</ul><//>`}
+    <${Missing} of=${d} />
     ${d.diffs?.length > 0 && html`<${Section} id="diffs" title="What the two made"><div>${d.diffs.map((x) => html`<details key=${x.name} open=${d.diffs.length === 1}><summary>${x.name} ${x.base_sha256 === x.head_sha256 ? "the same" : "differs"}</summary>${x.text && html`<${Diff} text=${x.text} />`}</details>`)}</div><//>`}
     <${Facts} of=${[["recipe", d.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(d.recipe))}`}>${d.recipe}</a>`], ["kind", { aa: "against itself" }[d.kind] ?? d.kind], ["rounds", d.rounds], ["chance of a false alarm", d.alpha && `${fmt.num(d.alpha * 100)} %`], ["before", html`<code>${d.base?.sha?.slice(0, 12) ?? label(d.base)}</code> <span class="quiet">${fmt.params(d.base?.params)}</span>`, "w2"],
       ["after", html`<code>${d.head?.sha?.slice(0, 12) ?? label(d.head)}</code> <span class="quiet">${fmt.params(d.head?.params)}</span>`, "w2"], ["jobs", d.jobs && html`<span class="targets">${job(d.jobs.base, "before")}${job(d.jobs.head, "after")}${job(d.jobs.measure, "measuring")}</span>`], ["pull request", d.pr], ["machine", d.fingerprint && html`<code>${String(d.fingerprint).slice(0, 16)}</code>`], ["flags", d.flags?.length > 0 && d.flags.map((f) => html`<${Flag} key=${f}>${f.replaceAll("_", " ")}<//> `)],

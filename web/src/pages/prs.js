@@ -17,7 +17,7 @@ export const PrState = ({ of }) => html`<${Flag} tone=${TONE[of] ?? "plain"}>${o
 
 export const PrTable = ({ prs }) => html`<${Table} label="pull requests" heads=${["pull request", "state", "title", "upstream", "#changed"]}>
   ${prs.map((p) => html`<tr key=${p.id} data-row=${p.id}><td><a href=${`/prs/${p.id}`}>${p.pr}</a></td><td><${PrState} of=${p.state} /></td><td class="wrap">${p.title} <span class="quiet">${p.note}</span></td><td>${p.upstream}</td><td class="n quiet"><${Ago} at=${p.updated_at} /></td></tr>`)}<//>`;
-export const noPrs = html`<${Empty} title="No pull request is known. Name one, and what is run for it gathers here:" cmd="cail pr add https://github.com/llvm/llvm-project/pull/123456" />`;
+export const noPrs = html`<${Empty} title="No pull request is known. Name one, and what is run for it gathers here:" cmd=${["cail pr add llvm#123456", `curl ${location.origin}/prs --json '{"url": "llvm#123456"}'`]} />`;
 
 export function Prs() {
   const list = useGet("/prs?limit=500", onPrs);
