@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # A daemon of a real script's own, which ends with the script and takes its folder along; nothing of
-# yours is touched. The script sources this, then calls real_daemon.
+# yours is touched. The script sources this, then calls real_daemon. REAL_KEEP=FOLDER: its store and logs
+# stay there, to be looked at.
 real_pid=
 work=$(mktemp -d /tmp/cail-real.XXXXXX)
 # shellcheck disable=SC2317 # the trap calls it
 real_end() {
     [[ ! $real_pid ]] || { kill "$real_pid" && wait "$real_pid"; } 2>/dev/null || true
+    [[ ! ${REAL_KEEP:-} ]] || mv "$work/state" "$REAL_KEEP"
     rm -rf "$work"
 }
 trap real_end EXIT

@@ -12,15 +12,9 @@ bin=${CAIL_BIN:-$root/build/bin}
 ups=${UPSTREAMS:?a folder of bare repositories}
 CMAKE=${CMAKE:-$(type -P cmake)}
 export CMAKE
-work=$(mktemp -d /tmp/cail-real.XXXXXX)
-tree=$work/iree
-pid='' passed=0 failed=0
-# shellcheck disable=SC2317 # the trap calls it
-finish() {
-    [[ ! $pid ]] || { kill "$pid" && wait "$pid"; } 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
+# shellcheck source=tests/lib/real_daemon.sh
+. "$root/tests/lib/real_daemon.sh"
+tree=$work/iree passed=0 failed=0
 
 check() { # WHAT, then a test
     local what=$1 word=FAIL
@@ -63,15 +57,7 @@ for name in flatcc benchmark googletest; do
 done
 export CAIL_UPSTREAM_IREE_URL=file://$ups/iree.git
 mkdir "$work/home"
-env -u XDG_RUNTIME_DIR HOME="$work/home" "$bin/cail-d" --listen 127.0.0.1:0 --port-file "$work/port" \
-    --recipes "$root/recipes" --state-dir "$work/state" --build-root "$work/builds" 2>"$work/log" &
-pid=$!
-until [[ -s $work/port ]]; do
-    kill -0 "$pid" || { cat "$work/log" && exit 1; }
-    sleep 0.1
-done
-CAIL_URL=http://127.0.0.1:$(<"$work/port")
-export CAIL_URL
+real_daemon "$bin" "$work/home" --recipes "$root/recipes"
 
 cat >"$work/slow.c" <<'C'
   // Four bits at a time, and whole words.

@@ -41,11 +41,11 @@ export function Pairs({ row: r }) {
     ${[["base", r.base.median], ["head", r.head.median]].map(([k, v]) => v !== null && html`<line class=${`med ${k}`} x1=${left} x2=${width - 122} y1=${y(v)} y2=${y(v)}/>`)}
     <text class="end base" x=${width - 118} y=${y(r.base.median) + (r.base.median < r.head.median ? 12 : -4)}>before ${fmt.num(r.base.median)}</text><text class="end head" x=${width - 118} y=${y(r.head.median) + (r.base.median < r.head.median ? -4 : 12)}>after ${fmt.num(r.head.median)}</text>
     ${again > 0 && html`<line class="again" x1=${x(again - 0.5)} x2=${x(again - 0.5)} y1="2" y2=${h - 24}/><text x=${x(again - 0.5) + 4} y="10">measured again</text>`}
-    ${ps.map((p, i) => html`<g key=${i} class=${`${worse(p)} ${p.tainted ? "tainted" : ""}`}><title>${`round ${p.round}, ${p.order === "BA" ? "after first" : "before first"}: ${fmt.num(p.base)} → ${fmt.num(p.head)} ${r.unit}${p.tainted ? ", tainted and not counted" : ""}`}</title>
+    ${ps.map((p, i) => html`<g key=${i} class=${`${worse(p)} ${p.tainted ? "tainted" : ""}`}><title>${`round ${p.round}, ${p.order === "BA" ? "after first" : "before first"}: ${fmt.num(p.base)} → ${fmt.num(p.head)} ${r.unit}${p.tainted ? ", tainted" : ""}`}</title>
       ${!apart && p.base !== null && p.head !== null && html`<line x1=${x(i) - step * 0.2} x2=${x(i) + step * 0.2} y1=${y(p.base)} y2=${y(p.head)}/>`}
       ${p.base !== null && html`<circle class="base" cx=${x(i) - step * 0.2} cy=${y(p.base)} r="3"/>`}${p.head !== null && html`<circle class="head" cx=${x(i) + step * 0.2} cy=${y(p.head)} r="3"/>`}</g>
       ${(ps.length <= 24 || i % 5 === 0) && html`<text class="round" x=${x(i)} y=${h - 8}>${p.round}</text>`}`)}</svg></div>
-    <figcaption class="quiet">${r.unit ? `${r.unit}, ${r.better === "neutral" ? "neither way is better" : `${r.better} is better`}. ` : ""}${apart ? "Two runs: their samples in order, not paired." : "A line joins the two runs of a round; dashed = tainted, not counted."}</figcaption></figure>`;
+    <figcaption class="quiet">${r.unit ? `${r.unit}, ${r.better === "neutral" ? "neither way is better" : `${r.better} is better`}. ` : ""}${apart ? "Two runs: their samples in order, not paired." : `A line joins the two runs of a round; dashed = tainted, ${r.flags?.includes("tainted") ? "counted for want of clean ones" : "not counted"}.`}</figcaption></figure>`;
 }
 
 /** The row that matters most: what failed, then what got worse, by size. */
