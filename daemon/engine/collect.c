@@ -45,8 +45,9 @@ struct collection {
     collect_done done;
     /* Copied for the worker: it must not look at the engine. */
     char *dir, *benchmark, *spec, *build_dir, *host, *recipe_version;
-    char *compare; /* the recipe's word to comparisons, NULL = none */
-    bool is_trial; /* a process of a comparison: of the commit `sha`, NULL = of none */
+    char *compare;  /* the recipe's word to comparisons, NULL = none */
+    bool of_checks; /* it is of a job of kind check */
+    bool is_trial;  /* a process of a comparison: of the commit `sha`, NULL = of none */
     char *sha;
     bool keys_cache;
     enum profile profile;
@@ -432,8 +433,10 @@ static void prepare_history(struct collection *x)
     CLEANUP(mem_freep)
     char *sha =
         x->is_trial ? mem_strdup(x->sha) : history_sha(x->spec, c->identity, c->identity_len);
-    struct history_source from = {
-        .provenance = c->provenance, .sha = sha, .recipe_version = x->recipe_version};
+    struct history_source from = {.provenance = c->provenance,
+                                  .sha = sha,
+                                  .recipe_version = x->recipe_version,
+                                  .of_checks = x->of_checks};
     c->history = history_prepare(&from, c->result, c->n_results);
 }
 
@@ -545,6 +548,7 @@ void collect_start(struct engine *e, struct run *r, enum exec_outcome outcome, c
     x->done = done;
     x->dir = mem_strdup(j->attempt->dir);
     const struct trial *t = trial_of(e, j);
+    x->of_checks = j->kind == KIND_CHECK;
     x->is_trial = t != NULL;
     x->sha = t ? mem_strdup(t->side[trial_slot_of(t)->side].sha) : NULL;
     /* Names of what a comparison measures must not hold the names of its sides. */

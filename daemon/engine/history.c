@@ -185,10 +185,11 @@ struct history *history_prepare(const struct history_source *from, const struct 
     h->origin.sha = mem_strdup(from->sha);
     h->origin.recipe_version = mem_strdup(from->recipe_version);
     h->committed_at_us = from->committed_at_us;
-    h->summary = mem_array(n, sizeof *h->summary);
+    h->summary = mem_zalloc((n + 1) * sizeof *h->summary);
     h->n = n;
     for (size_t i = 0; i < n; i++)
-        h->summary[i] = summary_of(&r[i], h->origin.fingerprint_id);
+        if (!from->of_checks || strcmp(r[i].metric, "elapsed") != 0)
+            h->summary[i] = summary_of(&r[i], h->origin.fingerprint_id);
     return h;
 }
 
@@ -210,7 +211,7 @@ size_t history_series(const struct history *h, int64_t *ret, size_t max)
         size_t k = 0;
         while (k < n && ret[k] != h->summary[i].series_id)
             k++;
-        if (k == n)
+        if (k == n && h->summary[i].series_id)
             ret[n++] = h->summary[i].series_id;
     }
     return n;

@@ -21,13 +21,14 @@ struct history_source {
     const char *sha;         /* the commit */
     int64_t committed_at_us; /* 0 = not known */
     const char *recipe_version;
+    bool of_checks; /* "elapsed" is a test's, which is no benchmark: it is in no series */
 };
 
 /* One attempt's results on their way into series. */
 struct history {
     struct result_origin origin; /* its strings belong to it, but for recipe */
     int64_t committed_at_us;
-    struct result_summary *summary; /* one a result, in their order */
+    struct result_summary *summary; /* one a result, in their order; series 0 = in none */
     size_t n;
 };
 

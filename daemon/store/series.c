@@ -67,6 +67,8 @@ void store_put_points(struct store_batch *b, const struct result_origin *o, cons
         return;
     store_put_fingerprint(b, o->fingerprint_id, o->fingerprint, o->at_us);
     for (size_t i = 0; i < n; i++) {
+        if (!s[i].series_id)
+            continue;
         put_series(b, o, &r[i], &s[i]);
         put_point(b, o, &r[i], &s[i]);
     }

@@ -19,7 +19,7 @@ struct result_origin {
 };
 /* Beside each result. NaN = none. */
 struct result_summary {
-    int64_t series_id;
+    int64_t series_id; /* 0 = of none */
     double median, low, high, mad;
 };
 /* What a fingerprint stands for, canonical JSON; the first one stays. */

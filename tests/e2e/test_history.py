@@ -299,3 +299,15 @@ def test_raw_samples_go_and_summaries_stay(labs):
     assert kept["value"] == 2
     point = lab.read("/results?benchmark=b")["series"][0]["points"][0]
     assert (point["value"], point["n"], point["lo"], point["hi"]) == (2, 3, 1, 9)
+
+
+def test_tests_of_a_check_are_no_series(make_daemon):
+    d = make_daemon()
+    script = ("echo '<testsuite><testcase name=\"a\" time=\"1.5\"/></testsuite>' > $CAIL_RESULTS/tests.xml\n"
+              "echo '::cail metric benchmark=b name=size value=3 unit=bytes better=lower'\n")
+    for kind, series in (("check", ["size"]), ("benchmark", ["elapsed", "size"])):
+        job = d.wait_job(d.submit({"kind": kind, "name": kind, "script": script, "results": [{"file": "tests.xml"}]})["id"])
+        assert sorted(r["metric"] for r in d.get(f"/jobs/{job['id']}/results").json()["results"]) == ["elapsed", "size"]
+        assert sorted(b["metric"] for b in d.get("/benchmarks").json()["benchmarks"] if b["metric"] in series) == series
+        if kind == "check":
+            assert len(d.get("/benchmarks").json()["benchmarks"]) == 1
