@@ -47,7 +47,7 @@ function Row({ row: r, far, open }) {
   return html`<tr data-row=${id} class=${open ? "open" : ""}><td class="wrap"><button type="button" class="more-of" aria-expanded=${open} onClick=${() => setQuery({ row: open ? "-" : raw(id) })}>${open ? "▾" : "▸"} ${r.benchmark}</button> <span class="quiet">${fmt.params(r.params)}</span></td>
     <td>${r.metric}</td><td class="n">${fmt.num(r.base.median)}</td><td class="n">${fmt.num(r.head.median)}</td><td class="unit">${r.unit}</td><td class=${`n ${tone(r.verdict)}`}>${r.effect > 0 ? fmt.pct((r.effect - 1) * 100) : "–"}</td>
     <td><${Interval} row=${r} far=${far} /></td><td class="n quiet">${r.p_holm === null || r.p_holm === undefined ? "–" : r.p_holm < 0.0001 ? "<0.0001" : r.p_holm.toFixed(4)}</td><td class="n quiet">${r.n}</td>
-    <td><${State} of=${r.verdict} />${r.flags?.map((f) => html` <${Flag} key=${f} tone=${f === "confirmed" ? "plain" : "warn"}>${f.replaceAll("_", " ")}<//>`)}</td></tr>
+    <td><${State} of=${r.verdict} />${r.flags?.filter((f) => f !== "floor_unknown" || r.verdict === "regression").map((f) => html` <${Flag} key=${f} tone=${f === "confirmed" ? "plain" : "warn"}>${f.replaceAll("_", " ")}<//>`)}</td></tr>
     ${open && html`<tr class="inner"><td colSpan="10"><${Pairs} row=${r} /><p class="quiet">${inWords(r)}; a change under ${fmt.num((r.min_effect ?? 0) * 100)} % does not matter${r.floor !== null && r.floor !== undefined ? `, noise of this machine ${fmt.num(r.floor * 100)} %` : ", the noise of this machine is not known"}${r.rounds_needed ? `; ${r.rounds_needed} rounds would settle it` : ""}.</p></td></tr>`}`;
 }
 
@@ -101,8 +101,8 @@ export function Comparison({ id }) {
     <${Head} title=${d.name ?? `${d.recipe ?? "comparison"} ${d.id}`} sub=${html`<span class="num quiet">comparison ${d.id}</span> <${Sides} of=${d} />`}><${Copy} text=${report} label="copy as Markdown" />
       ${isLive(d) && html`<${Act} danger run=${() => post(`/comparisons/${id}/cancel`, {})}>cancel<//>`}<//>
     <${Summary} of=${d} />${isLive(d) && html`<div class="progline"><${Progress} of=${d} /></div>`}
-    ${d.rows?.length > 0 && html`<${Section} id="rows" title="Figures" note="a bar is the interval of the change, the grey band what does not matter"><${Rows} of=${d} /><//>`}
     ${d.checks?.length > 0 && html`<${Section} id="checks" title="Checks" note=${fmt.plural(d.checks.length, "check")}><${Table} label="checks" heads=${["check", "verdict", "before", "after"]}>${d.checks.map((k, i) => html`<tr key=${i}><td class="wrap">${k.benchmark} <span class="quiet">${fmt.params(k.params)}</span></td><td><${State} of=${k.verdict} /></td><td>${k.base ?? "not there"}</td><td>${k.head ?? "not there"}</td></tr>`)}<//><//>`}
+    ${d.rows?.length > 0 && html`<${Section} id="rows" title="Figures" note="a bar is the interval of the change, the grey band what does not matter"><${Rows} of=${d} /><//>`}
     <${Missing} of=${d} />
     ${d.diffs?.length > 0 && html`<${Section} id="diffs" title="What the two made"><div>${d.diffs.map((x) => html`<details key=${x.name} open=${d.diffs.length === 1}><summary>${x.name} ${x.base_sha256 === x.head_sha256 ? "the same" : "differs"}</summary>${x.text && html`<${Diff} text=${x.text} />`}</details>`)}</div><//>`}
     <${Facts} of=${[["recipe", d.recipe && html`<a href=${`/recipes/${encodeURIComponent(raw(d.recipe))}`}>${d.recipe}</a>`], ["kind", { aa: "against itself" }[d.kind] ?? d.kind], ["rounds", d.rounds], ["chance of a false alarm", d.alpha && `${fmt.num(d.alpha * 100)} %`], ["before", html`<code>${d.base?.sha?.slice(0, 12) ?? label(d.base)}</code> <span class="quiet">${fmt.params(d.base?.params)}</span>`, "w2"],
