@@ -407,6 +407,12 @@ void queue_apply_pause(struct engine *e)
     sched_set_paused(e->sched, e->paused || e->draining || e->disk_full);
 }
 
+void engine_tell(struct engine *e, const char *name, int64_t id)
+{
+    char *text = mem_printf("{\"id\":%lld}", (long long)id);
+    pump_publish(e, name, 0, text, strlen(text));
+}
+
 static void publish_queue(struct engine *e)
 {
     struct str s = STR_INIT;

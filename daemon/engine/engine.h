@@ -79,6 +79,8 @@ engine_batch(const struct engine *e); /* an answer built now may leave when this
 uint64_t engine_durable(const struct engine *e);
 /* The open batch, for rooms that keep rows of their own. Until control returns to the loop. */
 struct store_batch *engine_open_batch(struct engine *e);
+/* A live event of such a row, {"id": N}, that leaves when the open batch is durable. */
+void engine_tell(struct engine *e, const char *name, int64_t id);
 bool engine_is_ready(const struct engine *e, const char **ret_why_not);
 bool engine_is_full(const struct engine *e); /* disk full: takes and starts nothing new */
 

@@ -105,6 +105,7 @@ API_SERVE(api_prs_post)
                     &is_new, err);
     if (rc)
         return rc;
+    engine_tell(api->engine, "pr", p->id);
     one_reply(api, p, reply);
     api_location(reply, "prs", p->id);
     reply->status = is_new ? 201 : 200;
@@ -143,9 +144,11 @@ API_SERVE(api_pr_patch)
     const struct lab_pr_change c = change_of(&b);
     rc = lab_pr_change(api->lab, engine_open_batch(api->engine), p->id, &c, clock_wall_us(), &p,
                        err);
-    if (rc == 0)
-        one_reply(api, p, reply);
-    return rc;
+    if (rc)
+        return rc;
+    engine_tell(api->engine, "pr", p->id);
+    one_reply(api, p, reply);
+    return 0;
 }
 
 /* --- lists --- */
@@ -427,7 +430,8 @@ void api_pr_known(struct api *api, const char *pr)
     const struct pr *p;
     bool is_new;
     /* At the limit whatever names it has its address all the same. */
-    if (pr && !lab_pr_by_url(api->lab, pr) && lab_pr_read(api->lab, pr, NULL, &which, NULL) == 0)
-        (void)!lab_pr_add(api->lab, engine_open_batch(api->engine), &which, &none, clock_wall_us(),
-                          &p, &is_new, NULL);
+    if (pr && !lab_pr_by_url(api->lab, pr) && lab_pr_read(api->lab, pr, NULL, &which, NULL) == 0 &&
+        lab_pr_add(api->lab, engine_open_batch(api->engine), &which, &none, clock_wall_us(), &p,
+                   &is_new, NULL) == 0)
+        engine_tell(api->engine, "pr", p->id);
 }

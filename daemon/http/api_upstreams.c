@@ -173,6 +173,7 @@ API_SERVE(api_topics_post)
                            &is_new, err);
     if (rc)
         return rc;
+    engine_tell(api->engine, "topic", t->id);
     api_pr_known(api, t->pr);
     const struct job *check = engine_job(api->engine, t->check_job);
     struct jw w = JW(&reply->body);

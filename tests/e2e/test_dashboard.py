@@ -225,6 +225,17 @@ def test_kinds_of_comparisons(rich):
 
 
 @browser
+def test_pull_requests_and_topics_are_live(daemon):
+    def answer(word):
+        if word == "pr":
+            assert daemon.post("/prs", {"url": "llvm#7", "title": "Fold a constant"}).status == 201
+        else:
+            assert daemon.post("/topics", {"upstream": "llvm", "name": "fold", "branch": "topic/fold",
+                                           "worktree": "/x"}).status == 201
+    run(daemon, "told", answer)
+
+
+@browser
 def test_keys(daemon):
     ended = daemon.run("true")["id"]
     daemon.post("/queue/pause")

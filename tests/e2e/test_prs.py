@@ -73,6 +73,18 @@ def pull(state="open", merged=False, title="Fold a constant", **more):
                       "head": {"sha": "a" * 40}, "base": {"sha": "b" * 40, "ref": "main"}, **more})
 
 
+def test_what_changes_is_told(d):
+    with d.sse() as events:
+        d.post("/prs", {"url": "llvm#7"})
+        d.request("PATCH", "/prs/1", body=json.dumps({"title": "Fold"}).encode(), headers={"Content-Type": "application/json"})
+        d.submit({"command": ["true"], "pr": "llvm#8"})
+        assert d.post("/topics", {"upstream": "llvm", "name": "fold", "branch": "topic/fold", "worktree": "/x",
+                                  "pr": "llvm#9"}).status == 201
+        seen = events.events_until(lambda e: (e.name, e.data) == ("pr", '{"id":3}'))
+    assert [(e.name, e.data) for e in seen if e.name in ("pr", "topic")] == [
+        ("pr", '{"id":1}'), ("pr", '{"id":1}'), ("pr", '{"id":2}'), ("topic", '{"id":1}'), ("pr", '{"id":3}')]
+
+
 # --- addresses ---
 
 @pytest.mark.parametrize("text, url", [

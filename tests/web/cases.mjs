@@ -98,6 +98,16 @@ const cases = {
     equal(await page.locator("svg.commits circle.bad, svg.commits circle.good").count(), measured + 1, "commits that were measured, and the good end");
   },
 
+  /** What is told of pull requests and topics comes without a reload. */
+  async told({ page }) {
+    await visit(page, "/prs");
+    await ask("pr");
+    await until(async () => (await seen(page)).includes("Fold a constant"), "the new pull request");
+    await visit(page, "/topics");
+    await ask("topic");
+    await until(async () => (await seen(page)).includes("topic/fold"), "the new topic");
+  },
+
   /** Keys alone: filter, rows, open, hold. */
   async keys({ page }) {
     await visit(page, "/queue");

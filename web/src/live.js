@@ -3,7 +3,7 @@
 import { parse } from "./door.js";
 
 const RETRY_MS = 400;
-const NAMES = ["job", "attempt", "queue", "gpu", "comparison", "bisection"];
+const NAMES = ["job", "attempt", "queue", "gpu", "comparison", "bisection", "pr", "topic"];
 const readers = new Set(), watchers = new Set();
 let source = null, timer = 0, lastId = "", state = "connecting", lost = false;
 

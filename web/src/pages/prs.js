@@ -8,8 +8,8 @@ import { setQuery, useAddress } from "../route.js";
 import { Ago, Copy, Empty, Facts, Fetched, Filter, Flag, Head, Loading, matcher, Section, Table, Trouble } from "../ui.js";
 import { ComparisonTable } from "./comparisons.js";
 
-/** For useGet: a job may name a new pull request, or check a topic. */
-export const onPrs = (name, d) => (name === "job" && d.pr !== null) || undefined;
+/** For useGet: those that changed, and topics by their checks. */
+export const onPrs = (name, d) => name === "pr" || name === "topic" || (name === "job" && d.pr !== null) || undefined;
 
 const TONE = { open: "good", merged: "plain", closed: "plain", unknown: "plain" };
 const Out = ({ to, children }) => (/^https?:\/\//.test(to ?? "") ? html`<a href=${raw(to)} target="_blank" rel="noreferrer noopener">${children}</a>` : html`<span>${children}</span>`);
@@ -27,7 +27,7 @@ export function Prs() {
 }
 
 export function Pr({ id }) {
-  const pr = useGet(`/prs/${id}`, (name) => name === "comparison" || name === "job" || undefined);
+  const pr = useGet(`/prs/${id}`, (name, d) => name === "comparison" || name === "job" || (name === "pr" && d.id === id) || undefined);
   const [text, set] = useState(), [error, fail] = useState();
   useEffect(() => { getText(`/prs/${id}/report`).then(set, fail); }, [id, pr.data]);
   return html`<${Fetched} of=${pr} what="the pull request" missing=${html`<${Head} title=${`Pull request ${id}`} /><p>There is no such pull request. <a href="/prs">All of them</a></p>`}>${(d) => html`
