@@ -118,9 +118,8 @@ struct idem {
 
 /* What the recipe says to comparisons of it. */
 struct trial_words {
-    char
-        *compare; /* what gates, what is shown as a diff: JSON object text, owned; NULL = nothing */
-    bool tests;   /* "elapsed" is a test's, whose status counts */
+    char *compare; /* what gates, what is a diff: JSON object text, owned; NULL = nothing */
+    bool tests;    /* "elapsed" is a test's, whose status counts */
 };
 
 struct collected;
