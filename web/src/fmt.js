@@ -38,8 +38,11 @@ export function num(v) {
 export const count = (n) => n.toLocaleString("en").replaceAll(",", "\u2009");
 
 /** "+2.31 %", with a true minus. */
-export const pct = (v, digits = 2) => (v === null || v === undefined || !isFinite(v) ? "–"
-  : `${v > 0 ? "+" : v < 0 ? "−" : "±"}${Math.abs(v).toFixed(digits)} %`);
+export const pct = (v, digits = 2) => {
+  if (v === null || v === undefined || !isFinite(v)) return "–";
+  const shown = Math.abs(v).toFixed(digits);
+  return `${Number(shown) === 0 ? "±" : v > 0 ? "+" : "−"}${shown} %`;
+};
 
 export function ago(at, now) {
   const s = (now - at) / 1000, a = Math.abs(s);

@@ -43,7 +43,7 @@ function Verdict({ of: c, title, to }) {
 /** A pull request and what its newest comparison said. */
 function OpenPr({ of: p }) {
   const list = useGet(`/comparisons?pr=${encodeURIComponent(raw(p.url))}&limit=1`, onComparisons), [c] = list.data?.comparisons ?? [], to = `/prs/${p.id}`;
-  return c ? html`<${Verdict} of=${c} title=${`${p.pr} ${p.title ?? ""}`} to=${to} />`
+  return c ? html`<${Verdict} of=${c} title=${[p.pr, p.title].join(" ").trim()} to=${to} />`
     : html`<li><${PrState} of=${p.state} /><span class="grow"><a href=${to}>${p.pr}</a> ${p.title}</span><span class="quiet since2"><${Ago} at=${p.updated_at} /></span></li>`;
 }
 
@@ -53,8 +53,8 @@ function Floor() {
 }
 
 function Verdicts() {
-  const list = useGet("/comparisons?limit=6", onComparisons), prs = useGet("/prs?limit=20", onPrs);
-  const all = list.data?.comparisons ?? [], open = prs.data?.prs.filter((p) => p.state === "open" || p.state === "unknown").slice(0, 8);
+  const list = useGet("/comparisons?limit=50", onComparisons), prs = useGet("/prs?limit=20", onPrs);
+  const all = (list.data?.comparisons ?? []).toSorted((a, b) => (a.kind === "aa") - (b.kind === "aa")).slice(0, 6), open = prs.data?.prs.filter((p) => p.state === "open" || p.state === "unknown").slice(0, 8);
   return html`<${Section} id="verdicts" title="Latest verdicts" note=${html`<${Floor} />`} actions=${html`<a href="/comparisons">all comparisons</a>`}>
       ${list.data === undefined && !list.error ? html`<${Loading} rows=${3} />` : all.length ? html`<ul class="verdicts">${all.map((c) => html`<${Verdict} key=${c.id} of=${c} />`)}</ul>` : html`<${Empty} title="Nothing was compared yet. In a checkout, before against after:" cmd=${EXAMPLE} />`}<//>
     <${Section} id="prs" title="Open pull requests" actions=${html`<a href="/prs">all of them</a>`}>${open?.length ? html`<ul class="verdicts">${open.map((p) => html`<${OpenPr} key=${p.id} of=${p} />`)}</ul>` : prs.data || prs.error ? noPrs : html`<${Loading} rows=${2} />`}<//>`;
