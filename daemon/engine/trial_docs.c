@@ -189,9 +189,9 @@ void comparison_view_conclude(const struct comparison_view *v, struct comparison
 void comparison_view_put_aa(const struct comparison_view *v, struct store_batch *b)
 {
     const struct comparison *c = v->rec.comparison;
-    CLEANUP(mem_freep) char *machine = trial_machine_of(trial_last_attempt(v));
-    if (c->kind != COMPARISON_AA || !machine || !trial_plan_times(&v->plan))
+    if (c->kind != COMPARISON_AA || !v->fingerprint || !trial_plan_times(&v->plan))
         return;
+    CLEANUP(mem_freep) char *machine = trial_machine_of(trial_last_attempt(v));
     store_put_fingerprint(b, history_fingerprint_id(machine), machine, clock_wall_us());
     for (size_t i = 0; i < v->j.n_rows; i++) {
         const struct trial_row *row = &v->j.row[i];
